@@ -2,6 +2,7 @@
 
     WinnowError
     ├── ConfigurationError      a config, policy set or plug-in is wrong; the process does not start
+    ├── EngineFailure           a local engine did not start, or its weights are not to be had
     ├── RequestError            the client's doing; has an HTTP status, a code and a parameter
     └── Unavailable             503 with Retry-After: nothing wrong with the request
         ├── UpstreamFailure     no complete answer came
@@ -21,6 +22,10 @@ class WinnowError(Exception):
 
 class ConfigurationError(WinnowError):
     """The message names the file, the key's path and the offending value."""
+
+
+class EngineFailure(WinnowError):
+    """A local engine did not start, or its weights could not be fetched: the message says why."""
 
 
 class RequestError(WinnowError):

@@ -78,10 +78,7 @@ class Selector(Protocol):
     """Picks one of the eligible candidates."""
 
     def select(self, eligible: Sequence[ScoredCandidate], rng: Random) -> Selection:
-        """Pick one of `eligible` (never empty) and say how probable that pick was.
-
-        Candidates without a reward may only be preferred by a documented, deterministic rule.
-        """
+        """Pick one of `eligible` (never empty, all with a reward); say how probable that was."""
         ...
 
 

@@ -4,12 +4,13 @@ All are frozen: a stage reads some and returns new ones. Nothing here does I/O, 
 imports another module of the gateway.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+from pydantic import JsonValue
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Stage = Literal["input", "output", "tool"]
@@ -252,7 +253,13 @@ class Choice:
 # --- what is kept ---------------------------------------------------------------------------
 
 ExchangeOutcome = Literal[
-    "answered", "blocked_input", "blocked_output", "guard_failed", "upstream_failed", "abandoned"
+    "answered",
+    "blocked_input",
+    "blocked_output",
+    "guard_failed",
+    "upstream_failed",
+    "abandoned",
+    "failed",
 ]
 
 
@@ -272,6 +279,21 @@ class Exchange:
     reward_revision: str | None = None
     reward_degraded: bool = False
     timings_ms: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def conversation_id(self) -> str:
+        """One pseudonym for all exchanges of a conversation, never shared between two keys.
+
+        The client's session where it names one, or else what the turns have in common: the
+        first user turn.
+        """
+        messages = self.request.conversation.messages
+        first = next((m.content for m in messages if m.role == "user"), "")
+        thread = ("first turn", first)
+        if self.request.session_id is not None:
+            thread = ("session", self.request.session_id)
+        material = repr((self.caller.key_id, *thread)).encode("utf-8", "surrogatepass")
+        return hashlib.sha256(material).hexdigest()[:32]
 
     @property
     def blocked_categories(self) -> tuple[str, ...]:

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `winnow`."""
+
+from gateway.cli import app
+
+app()

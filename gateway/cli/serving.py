@@ -1,0 +1,82 @@
+"""`winnow serve` and `winnow check`."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from gateway.cli.output import DEFAULT_CONFIG, Bars, Config, console, errors, told
+
+if TYPE_CHECKING:
+    from gateway.config import GatewaySettings
+
+
+def serve(
+    config: Config = DEFAULT_CONFIG,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+) -> None:
+    """Start the engine where the config asks for one, then the gateway."""
+    from gateway import serving
+    from gateway.config import load_settings
+    from gateway.preflight import preflight
+
+    with told():
+        settings = load_settings(config)
+        listener = serving.bind(host, port)
+        with errors.status("Checking the config, the policies' examples and the reward model"):
+            asyncio.run(preflight(settings))
+            settings = serving.demand_keys_beyond_loopback(settings, host)
+        with Bars() as bars, serving.running_engines(settings, bars.report) as resolved:
+            bars.close()
+            _announce(settings, host, port)
+            serving.run(resolved, listener, workers)
+
+
+def check(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    probe: Annotated[bool, typer.Option("--probe", help="Also ask every server.")] = False,
+) -> None:
+    """Validate the config and the policies, and run the examples beside each policy."""
+    from gateway.config import load_settings
+    from gateway.preflight import preflight
+
+    with told():
+        settings = load_settings(config)
+        found = asyncio.run(preflight(settings, probe=probe))
+    console.print(f"[green]✓[/] {config} is valid")
+    console.print(f"[green]✓[/] {len(found.examples)} examples of the policies hold")
+    if found.reward_revision:
+        console.print(f"[green]✓[/] reward model {found.reward_revision}")
+    for remark in found.remarks:
+        console.print(f"[yellow]![/] {remark}")
+    for name, answers in found.probes.items():
+        console.print(f"{'[green]✓[/]' if answers else '[red]✗[/]'} model {name}")
+    if not all(found.probes.values()):
+        raise typer.Exit(1)
+
+
+def _announce(settings: "GatewaySettings", host: str, port: int) -> None:
+    """Where it is, and a first request that can be pasted."""
+    shown_host = f"[{host}]" if ":" in host else host
+    url = f"http://{shown_host}:{port}"
+    model = next(iter(settings.models))
+    table = Table.grid(padding=(0, 2))
+    table.add_row("[bold green]Winnow is serving[/]", f"[bold]{url}[/]")
+    table.add_row("base_url for an OpenAI SDK", f"{url}/v1")
+    table.add_row("models", ", ".join(settings.models))
+    if not settings.auth.required:
+        table.add_row("access", "demo: no API key needed from this machine (winnow keys create)")
+    console.print(table)
+    console.print("\nA first request:\n")
+    key = ' \\\n  -H "Authorization: Bearer $WINNOW_KEY"' if settings.auth.required else ""
+    messages = '[{"role": "user", "content": "Where is my order?"}]'
+    curl = (
+        f"curl {url}/v1/chat/completions{key} \\\n"
+        f'  -H "Content-Type: application/json" \\\n'
+        f'  -d \'{{"model": "{model}", "messages": {messages}}}\'\n'
+    )
+    console.print(curl, markup=False, highlight=False, soft_wrap=True)

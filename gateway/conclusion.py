@@ -1,0 +1,85 @@
+"""What an exchange comes to: the choices that are shown, or the error in their place."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.errors import GuardUnavailable, UpstreamFailure, UpstreamTimeout, WinnowError
+from gateway.guard import Guard
+from gateway.types import (
+    Choice,
+    ChoiceFinish,
+    Exchange,
+    ExchangeOutcome,
+    ScoredCandidate,
+    Selection,
+    Verdict,
+)
+
+
+def blocked_input(exchange: Exchange, guard: Guard) -> Exchange:
+    """What the customer wrote may not be answered: a template says so.
+
+    A policy that could not run is not a block: that is an outage, and has no choices.
+    """
+    blocking = [s.blocked_by for s in exchange.input_screenings if s.blocked_by is not None]
+    if any(verdict.action == "error" for verdict in blocking):
+        return replace(exchange, outcome="guard_failed")
+    choices = tuple(_template(i, blocking[0], guard) for i in range(exchange.request.n_choices))
+    return replace(exchange, outcome="blocked_input", choices=choices)
+
+
+def concluded(exchange: Exchange, picks: Sequence[Selection], guard: Guard) -> Exchange:
+    """The picks as choices, with a template where fewer candidates survived than were asked for.
+
+    With no survivor at all it depends on why: every text blocked gives templates; a policy that
+    could not run, or an upstream that gave nothing, gives an outcome that is an error.
+    """
+    blocking = [
+        c.screening.blocked_by
+        for c in exchange.candidates
+        if c.screening is not None and c.screening.blocked_by is not None
+    ]
+    if not picks and any(verdict.action == "error" for verdict in blocking):
+        return replace(exchange, outcome="guard_failed")
+    if not picks and not blocking:
+        return replace(exchange, outcome="upstream_failed")
+    by_index = {c.candidate.index: c for c in exchange.candidates}
+    shown = [_shown(i, pick, by_index[pick.index]) for i, pick in enumerate(picks)]
+    missing = range(len(shown), exchange.request.n_choices)
+    # Too few survivors without a block (draws failed or were cut short): fewer choices, no excuse.
+    templates = [_template(i, blocking[0], guard) for i in missing] if blocking else []
+    outcome: ExchangeOutcome = "answered" if picks else "blocked_output"
+    return replace(exchange, outcome=outcome, choices=(*shown, *templates))
+
+
+def answered_or_raise(exchange: Exchange) -> Exchange:
+    """The exchange if it has something to show; else the error that says why not."""
+    if exchange.choices:
+        return exchange
+    if exchange.outcome == "guard_failed":
+        raise GuardUnavailable("A policy that has to judge this text could not run.")
+    if exchange.outcome == "upstream_failed":
+        late = any(
+            c.candidate.outcome == "censored" or c.candidate.error == "timeout"
+            for c in exchange.candidates
+        )
+        if late:
+            raise UpstreamTimeout("The model gave no answer in time.")
+        raise UpstreamFailure("The model's server gave no answer.")
+    raise WinnowError(f"exchange {exchange.id} ended as {exchange.outcome!r} with nothing to show")
+
+
+def _shown(index: int, pick: Selection, winner: ScoredCandidate) -> Choice:
+    finish: ChoiceFinish = "length" if winner.candidate.finish_reason == "length" else "stop"
+    return Choice(
+        index=index,
+        text=winner.shown,
+        finish_reason=finish,
+        candidate_index=pick.index,
+        selection=pick,
+    )
+
+
+def _template(index: int, blocking: Verdict, guard: Guard) -> Choice:
+    text = guard.template(blocking.category or "default")
+    return Choice(index=index, text=text, finish_reason="content_filter")

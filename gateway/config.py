@@ -1,0 +1,229 @@
+"""`winnow.yaml` and the environment, read into frozen settings.
+
+A plug-in is an object with `use: package.module:Class`; its other keys are the class's own.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gateway.engines.settings import EngineSettings
+from gateway.errors import ConfigurationError
+from gateway.ledger.database import absolute_url
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class Settings(BaseModel):
+    """The base of every section: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Plugin(BaseModel):
+    """`use` names the class; everything else is passed to it, and checked by it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    use: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class UpstreamSettings(Settings):
+    """One server of a model; `model` is the name that the model has there."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    model: str
+    api_key: str | None = None
+    dialect: Literal["openai", "vllm", "llamacpp"] = "openai"
+
+
+class ModelSettings(Settings):
+    """One model that clients can ask for: servers that run it, or an engine that we start."""
+
+    upstreams: list[UpstreamSettings] = []
+    engine: EngineSettings | None = None
+    system_prompt: str = ""
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if bool(self.upstreams) == bool(self.engine):
+            raise ValueError("give either upstreams or an engine")
+        return self
+
+
+class CandidatesSettings(Settings):
+    """How candidates are drawn, how many at most, and how one is chosen."""
+
+    n: Annotated[int, Field(ge=1, le=64)] = 4
+    max_n: Annotated[int, Field(ge=1, le=64)] = 8
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    default_max_tokens: Annotated[int, Field(ge=1)] = 256
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    stop_rule: Plugin = Plugin(use="reward_filters.fixed_n:FixedN")
+    selection: Plugin = Plugin(use="reward_filters.soft_best_of_n:SoftBestOfN")
+
+    @model_validator(mode="after")
+    def _within_caps(self) -> Self:
+        if self.n > self.max_n:
+            raise ValueError(f"n ({self.n}) is more than max_n ({self.max_n})")
+        if self.default_max_tokens > self.max_tokens:
+            raise ValueError(
+                f"default_max_tokens ({self.default_max_tokens}) is more than "
+                f"max_tokens ({self.max_tokens})"
+            )
+        return self
+
+
+class RewardSettings(Plugin):
+    """The reward model, and how long one call of it may take."""
+
+    use: str = "reward_filters.cross_encoder:CrossEncoder"
+    timeout_s: Annotated[float, Field(gt=0)] = 5.0
+
+
+class PoliciesSettings(Settings):
+    """Names of policy sets: `sets` judge every request, a request may add one of `optional`.
+
+    A set is the file `<folder>/<name>.yaml`, or else the one shipped under that name.
+    """
+
+    sets: list[str] = ["default"]
+    optional: list[str] = []
+    folder: Path | None = None
+
+
+class LedgerSettings(Settings):
+    """Where exchanges and feedback are kept."""
+
+    url: str = "sqlite:///winnow.db"
+
+
+class FeedbackSettings(Settings):
+    """Tokens that let a browser vote. The first secret signs, all of them verify."""
+
+    token_secrets: list[str] = []
+    token_max_age_s: Annotated[int, Field(ge=1)] = 30 * 24 * 3600
+
+
+class ApiSettings(Settings):
+    """How the OpenAI surface behaves."""
+
+    strict_openai: bool = False
+    blocked_input: Literal["message", "error"] = "message"
+    client_system: Literal["append", "refuse"] = "append"
+
+
+class AuthSettings(Settings):
+    """`required: false` lets anyone in on loopback as long as no key exists."""
+
+    required: bool = False
+
+
+class LimitsSettings(Settings):
+    """What one request may weigh."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 2**20
+    max_messages: Annotated[int, Field(ge=1)] = 256
+
+
+class GatewaySettings(Settings):
+    """A whole `winnow.yaml`."""
+
+    models: Annotated[dict[str, ModelSettings], Field(min_length=1)]
+    candidates: CandidatesSettings = CandidatesSettings()
+    reward: RewardSettings | None = RewardSettings()
+    policies: PoliciesSettings = PoliciesSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
+    api: ApiSettings = ApiSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitsSettings = LimitsSettings()
+
+
+def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
+    """Read a config file.
+
+    Raises:
+        ConfigurationError: naming the file, the key's path and what is wrong there.
+    """
+    try:
+        raw: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: no valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigurationError(f"{path}: the top level must be a mapping with the key 'models'")
+    try:
+        settings = GatewaySettings.model_validate(_substituted(raw, environment, str(path)))
+    except ValidationError as error:
+        raise ConfigurationError(_explained(path, error)) from None
+    return _anchored(settings, path.parent)
+
+
+def _anchored(settings: GatewaySettings, folder: Path) -> GatewaySettings:
+    """The settings with their relative paths taken from the config's own folder."""
+    ledger = LedgerSettings(url=absolute_url(settings.ledger.url, folder))
+    policies = settings.policies
+    if policies.folder is not None:
+        policies = policies.model_copy(update={"folder": folder / policies.folder})
+    return settings.model_copy(update={"ledger": ledger, "policies": policies})
+
+
+def _substituted(value: Any, environment: Mapping[str, str], place: str) -> Any:
+    """Every `${NAME}` in a string, replaced by that environment variable."""
+    if isinstance(value, dict):
+        return {k: _substituted(v, environment, f"{place}: {k}") for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]  # YAML gives what it gives
+    if isinstance(value, list):
+        return [_substituted(v, environment, place) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(value, str):
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in environment:
+            raise ConfigurationError(f"{place}: the environment variable {name} is not set")
+    return _VARIABLE.sub(lambda match: environment[match.group(1)], value)
+
+
+def _explained(path: Path, error: ValidationError) -> str:
+    """One line per problem. Values are not quoted: one of them may be a secret."""
+    lines: list[str] = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "top level"
+        reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            reason = f"unknown key{_nearest(problem['loc'])}"
+        lines.append(f"{path}: {where}: {reason}")
+    return "\n".join(lines)
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    """`; did you mean 'x'?` from the keys that this place takes."""
+    model: type[BaseModel] = GatewaySettings
+    for part in location[:-1]:
+        model = _member(model, part)
+    fields = model.model_fields
+    near = difflib.get_close_matches(str(location[-1]), list(fields), n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(fields)}"
+
+
+def _member(model: type[BaseModel], part: int | str) -> type[BaseModel]:
+    """The settings class found at `part` of `model`, itself where part is an index or a tag."""
+    field = model.model_fields.get(str(part))
+    return (_settings_class(field.annotation) if field is not None else None) or model
+
+
+def _settings_class(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_settings_class(argument) for argument in get_args(annotation))
+    return next((found for found in inner if found is not None), None)

@@ -1,0 +1,130 @@
+# ruff: noqa: RUF001 - the table of look-alikes is made of ambiguous letters
+"""Unicode folding: what a text says to a reader, whatever characters it is written with.
+
+Folded are: compatibility forms (NFKD: fullwidth, mathematical, circled letters), case, accents
+and variation selectors (combining marks), invisible characters (format, control and private-use
+characters, lone surrogates), letters hidden in the tag block (decoded, not dropped, so that what
+they spell is judged), digits of all scripts, letters of other alphabets that look like Latin
+ones, and white space (each run is one space).
+
+The folded text is for matching, not for showing: "Ä" becomes "a", Cyrillic "а" becomes Latin "a".
+Whoever matches against it folds what he looks for in the same way.
+"""
+
+import re
+import unicodedata
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+
+# Letters of living alphabets whose prototype is one ASCII letter, from Unicode's confusables.txt
+# (UTS #39, version 15.1), by the case-folded prototype; capital iota-like letters are put under
+# "i". The second part of each row is ours: small capitals and letters with a stroke, which
+# Unicode keeps apart and readers do not.
+_LOOKALIKES = {
+    "a": "ɑΑαАаᎪ" + "ᴀ",
+    "b": "ƄΒВЬᏏᏴ" + "ʙƀ",
+    "c": "СсᏟᴄϲϹ",
+    "d": "ԁᎠᏧ" + "ᴅđĐ",
+    "e": "ΕЕеҽᎬ" + "ᴇɇ",
+    "f": "ϜքẝꞘꞙ" + "ꜰ",
+    "g": "ƍɡԌցᏀᏳ" + "ɢǥ",
+    "h": "ΗНһհᎻᏂ" + "ʜħĦ",
+    "i": "ıɩɪιіӏᎥΙІӀ" + "ɨ",
+    "j": "ͿϳЈјᎫ" + "ᴊɉ",
+    "k": "ΚКᏦ" + "ᴋк",
+    "l": "ƖǀᏞ" + "ʟłŁ",
+    "m": "ΜϺМᎷ" + "ᴍм",
+    "n": "ΝոռΠ" + "ɴп",
+    "o": "ΟοσОоՕօᴏᴑ" + "øØ",
+    "p": "ΡρРрᏢ" + "ᴘ",
+    "q": "ԛգզ",
+    "r": "ƦгᎡᏒᴦ" + "ʀ",
+    "s": "ƽЅѕՏᏕᏚꜱ",
+    "t": "ΤТᎢ" + "ᴛтŧŦτ",
+    "u": "ʋՍսᴜ" + "υ",
+    "v": "νѴѵᏙᴠ",
+    "w": "ɯѡԜԝաᎳᏔᴡ",
+    "x": "ΧХхχ",
+    "y": "ɣʏΥγУуҮүყᎩᎽ",
+    "z": "ΖᏃᴢ",
+}
+_TAG_BLOCK = 0xE0000
+# Runs of A to Z in emoji shapes that have no compatibility form: negative circled, negative
+# squared, regional indicators.
+_EMOJI_ALPHABETS = (0x1F150, 0x1F170, 0x1F1E6)
+
+_TO_LATIN = {
+    **{ord(look): letter for letter, looks in _LOOKALIKES.items() for look in looks},
+    **{start + i: chr(ord("a") + i) for start in _EMOJI_ALPHABETS for i in range(26)},
+    **{_TAG_BLOCK + code: chr(code) for code in range(0x20, 0x7F)},
+}
+
+# Linear: one pass, no alternative can match where the other does. Everything between two matches
+# is printable ASCII with single spaces, which folds to its lower case in place.
+_NOT_PLAIN = re.compile(r"[^!-~]{2,}|[^ -~]")
+
+_DROPPED = frozenset({"Mn", "Me", "Cf", "Cc", "Cs", "Co"})
+
+
+def normalise(text: str) -> tuple[str, Sequence[int]]:
+    """Fold a text, and say where in it each folded character came from.
+
+    Returns the folded text and its offsets: `offsets[i]` is the position in `text` of the
+    character that gave `folded[i]`, and the last entry, one more than there are characters, is
+    `len(text)`. Offsets never decrease. Any str is taken, and folding twice changes nothing.
+    Linear in the length of the text.
+    """
+    first = _NOT_PLAIN.search(text)
+    if first is None:
+        return text.lower(), range(len(text) + 1)
+    pieces: list[str] = []
+    offsets = array("Q")
+    done = 0
+    for match in _NOT_PLAIN.finditer(text, first.start()):
+        start, end = match.span()
+        pieces.append(text[done:start].lower())
+        offsets.extend(range(done, start))
+        _fold_run(text, start, end, pieces, offsets)
+        done = end
+    pieces.append(text[done:].lower())
+    offsets.extend(range(done, len(text) + 1))
+    return "".join(pieces), offsets
+
+
+def _fold_run(text: str, start: int, end: int, pieces: list[str], offsets: "array[int]") -> None:
+    after_space = False
+    for position in range(start, end):
+        for folded in _fold_character(text[position]):
+            if folded == " " and after_space:
+                continue
+            after_space = folded == " "
+            pieces.append(folded)
+            offsets.append(position)
+
+
+@lru_cache(maxsize=8192)
+def _fold_character(character: str) -> str:
+    """What one character folds to: nothing, one character or several; a fixed point."""
+    folded = character
+    while (once_more := "".join(map(_fold_once, folded))) != folded:
+        folded = once_more
+    return folded
+
+
+def _fold_once(character: str) -> str:
+    if character.isspace():
+        return " "
+    bare = "".join(
+        c
+        for c in unicodedata.normalize("NFKD", character.translate(_TO_LATIN))
+        if unicodedata.category(c) not in _DROPPED
+    )
+    latin = "".join(map(_ascii_digit, bare)).translate(_TO_LATIN).casefold()
+    # A Hangul syllable falls apart under NFKD; this puts it together again.
+    return unicodedata.normalize("NFC", latin)
+
+
+def _ascii_digit(character: str) -> str:
+    value = unicodedata.decimal(character, None)
+    return character if value is None else str(value)

@@ -1,0 +1,31 @@
+"""Builds a plug-in from `use: package.module:Class` and its options."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ImportString, TypeAdapter, ValidationError
+
+from gateway.errors import ConfigurationError
+
+_IMPORT: TypeAdapter[Any] = TypeAdapter(ImportString[Any])
+
+
+def build_plugin(use: str, options: Mapping[str, Any], place: str) -> Any:
+    """An instance of the class that `use` names.
+
+    Raises:
+        ConfigurationError: naming `place` and the class or the option that is wrong.
+    """
+    try:
+        plugin_class = _IMPORT.validate_python(use)
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise ConfigurationError(f"{place}: use: {use!r}: {reason}") from None
+    try:
+        return plugin_class(**options)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        option = ".".join(str(part) for part in problem["loc"])
+        raise ConfigurationError(f"{place}: {use}: {option}: {problem['msg']}") from None
+    except TypeError as error:
+        raise ConfigurationError(f"{place}: {use}: {error}") from None

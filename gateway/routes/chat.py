@@ -1,0 +1,86 @@
+"""`POST /v1/chat/completions`: the main job."""
+
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+from starlette.responses import StreamingResponse
+from uuid_utils import uuid7
+
+from gateway.errors import RequestError
+from gateway.openai.requests import ParsedRequest, parse_chat_completion
+from gateway.openai.responses import (
+    Rendering,
+    completion_body,
+    completion_events,
+    overhead_ms,
+)
+from gateway.operations.access import demand_role
+from gateway.routes.context import Gateway, KnownCaller, LiveGateway, read_json, while_connected
+from gateway.types import Caller, Exchange
+
+router = APIRouter()
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+@router.post("/v1/chat/completions")
+async def create_chat_completion(
+    request: Request, gateway: LiveGateway, caller: KnownCaller
+) -> Response:
+    demand_role(caller, "chat")
+    raw = await read_json(request, gateway.limits.max_body_bytes)
+    parsed = parse_chat_completion(raw, gateway.caps, gateway.operator_prompts)
+    _check_rights(parsed, gateway, caller)
+    exchange = await while_connected(
+        request, gateway.pipeline.complete(uuid7().hex, parsed.chat, caller)
+    )
+    if exchange is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    if exchange.outcome == "blocked_input" and gateway.api.blocked_input == "error":
+        raise RequestError(
+            exchange.choices[0].text, status=400, code="content_filter", param="messages"
+        )
+    return _rendered(exchange, parsed, gateway)
+
+
+async def _without_threads(events: Iterable[bytes]) -> AsyncGenerator[bytes]:
+    """The events; of a plain iterator Starlette would fetch each one in a thread."""
+    for event in events:
+        yield event
+
+
+def _check_rights(parsed: ParsedRequest, gateway: Gateway, caller: Caller) -> None:
+    if parsed.explain:
+        demand_role(caller, "admin")
+    for name in parsed.chat.policy_sets:
+        if name not in gateway.optional_policy_sets:
+            raise RequestError(
+                f"winnow.policies: {name!r} is not a policy set that a request can add.",
+                code="invalid_value",
+                param="winnow.policies",
+            )
+
+
+def _rendered(exchange: Exchange, parsed: ParsedRequest, gateway: Gateway) -> Response:
+    rendering = Rendering(
+        feedback_token=gateway.tokens.issue(exchange.id),
+        strict_openai=gateway.api.strict_openai,
+        explain=parsed.explain,
+        include_usage=parsed.include_usage,
+    )
+    headers: dict[str, Any] = {"x-winnow-exchange-id": exchange.id}
+    if parsed.stream:
+        headers |= {"cache-control": "no-cache", "x-accel-buffering": "no"}
+        return StreamingResponse(
+            _without_threads(completion_events(exchange, rendering)),
+            media_type="text/event-stream",
+            headers=headers,
+        )
+    headers["x-winnow-overhead-ms"] = f"{overhead_ms(exchange):.3f}"
+    return Response(
+        to_json(completion_body(exchange, rendering)),
+        media_type="application/json",
+        headers=headers,
+    )

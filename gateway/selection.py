@@ -1,0 +1,38 @@
+"""Chooses what is shown: the selector's pick, and what stands in for it when nobody scored."""
+
+from collections.abc import Sequence
+from random import Random
+
+from gateway.protocols import Selector
+from gateway.types import ScoredCandidate, Selection
+
+
+def choose(
+    candidates: Sequence[ScoredCandidate], n: int, selector: Selector, rng: Random
+) -> tuple[Selection, ...]:
+    """Up to `n` different eligible candidates, the first pick first.
+
+    Several picks are drawn one after the other without replacement, so a pick's probability is
+    the one it had given those before it. With no reward at all (the reward model failed) the
+    order is the candidates' own, with certainty: a customer still gets a policy-checked answer,
+    and replay can tell that nothing was drawn.
+    """
+    remaining = [c for c in candidates if c.eligible]
+    picks: list[Selection] = []
+    while remaining and len(picks) < n:
+        scored = [c for c in remaining if c.reward is not None]
+        pick = selector.select(scored, rng) if scored else _in_order(remaining)
+        picks.append(pick)
+        remaining = [c for c in remaining if c.candidate.index != pick.index]
+    return tuple(picks)
+
+
+def _in_order(eligible: Sequence[ScoredCandidate]) -> Selection:
+    first = min(c.candidate.index for c in eligible)
+    return Selection(
+        index=first,
+        probability=1.0,
+        strategy="unscored-in-order",
+        probabilities={c.candidate.index: float(c.candidate.index == first) for c in eligible},
+        draw=0.0,
+    )

@@ -1,0 +1,124 @@
+"""Starts everything that `winnow serve` runs: the port, the engines, the workers."""
+
+import os
+import socket
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from gateway.app import create_app
+from gateway.config import GatewaySettings, UpstreamSettings
+from gateway.engines.settings import LlamaCppEngine
+from gateway.engines.supervisor import Engine, build_engine
+from gateway.engines.weights import Progress
+from gateway.errors import ConfigurationError
+from gateway.operations.access import is_loopback
+from gateway.wiring import live_gateway, open_key_store
+
+_SETTINGS_VARIABLE = "WINNOW_RESOLVED_SETTINGS"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to that address: taken first, so that a port in use is told at once.
+
+    Raises:
+        ConfigurationError: the address can't be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # Listening reserves the port: another bind would succeed until then.
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {reason}. "
+            "Choose another one: --port, or PORT= with make run."
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def demand_keys_beyond_loopback(settings: GatewaySettings, host: str) -> GatewaySettings:
+    """The settings for serving on `host`: beyond loopback a key is always demanded.
+
+    Raises:
+        ConfigurationError: it would be demanded, and there is none.
+    """
+    required = settings.auth.required or not is_loopback(host)
+    if required and not open_key_store(settings).any_exist():
+        raise ConfigurationError(
+            f"{host} demands API keys and none exists. Make one first: winnow keys create NAME"
+        )
+    return settings.model_copy(
+        update={"auth": settings.auth.model_copy(update={"required": required})}
+    )
+
+
+def embedded_weights(settings: GatewaySettings) -> list[str]:
+    """The names of the catalogue that this config's engines run."""
+    engines = [model.engine for model in settings.models.values()]
+    named = [e.weights for e in engines if isinstance(e, LlamaCppEngine) and not e.weights_file]
+    return list(dict.fromkeys(named))
+
+
+@contextmanager
+def running_engines(settings: GatewaySettings, report: Progress) -> Generator[GatewaySettings]:
+    """Start the engines that the models ask for; yields settings in which they are upstreams.
+
+    Raises:
+        EngineFailure: one of them did not start.
+    """
+    with ExitStack() as stack:
+        engines: dict[str, Engine] = {}
+        for name, model in settings.models.items():
+            if model.engine is not None:
+                engines[name] = stack.enter_context(build_engine(model.engine, name))
+                engines[name].start(report)
+        yield _with_upstreams(settings, engines)
+
+
+def _with_upstreams(settings: GatewaySettings, engines: Mapping[str, Engine]) -> GatewaySettings:
+    models = dict(settings.models)
+    for name, engine in engines.items():
+        kind = models[name].engine
+        upstream = UpstreamSettings(
+            base_url=engine.base_url,
+            model=engine.model_name,
+            api_key=engine.api_key,
+            dialect=kind.kind if kind is not None else "openai",
+        )
+        models[name] = models[name].model_copy(update={"engine": None, "upstreams": [upstream]})
+    return settings.model_copy(update={"models": models})
+
+
+def run(settings: GatewaySettings, listener: socket.socket, workers: int) -> None:
+    """Serve until a signal ends it. Several workers are processes that share the socket."""
+    if workers == 1:
+        config = uvicorn.Config(create_app(lambda: live_gateway(settings)), **_OPTIONS)
+        uvicorn.Server(config).run(sockets=[listener])
+        return
+    os.environ[_SETTINGS_VARIABLE] = settings.model_dump_json()
+    config = uvicorn.Config("gateway.serving:worker_app", factory=True, workers=workers, **_OPTIONS)
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def worker_app() -> FastAPI:
+    """The application of one of several workers; its parent has resolved the settings."""
+    settings = GatewaySettings.model_validate_json(os.environ[_SETTINGS_VARIABLE])
+    return create_app(lambda: live_gateway(settings))
+
+
+_OPTIONS = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": 30,
+    "lifespan": "on",
+}

@@ -1,0 +1,176 @@
+"""Any server that speaks the OpenAI chat-completions API: vLLM, llama.cpp, TGI, a hosted one."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import BaseModel, Field, ValidationError
+
+from gateway.errors import UpstreamFailure, UpstreamTimeout
+from gateway.types import Completion, Conversation, JsonValue, SamplingParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What one kind of server does differently, as data.
+
+    `seeds`: a request may carry a seed. (One kills a vLLM CPU engine.)
+    """
+
+    name: str
+    seeds: bool
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    d.name: d
+    for d in (
+        Dialect("openai", seeds=True),
+        Dialect("llamacpp", seeds=True),
+        Dialect("vllm", seeds=False),
+    )
+}
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Message(BaseModel):
+    content: str
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str
+
+
+class _Body(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class OpenAICompatible:
+    """One server and the name that the model has there. An asynchronous context manager.
+
+    `timeout_s` bounds one call from its start to its last byte.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        api_key: str | None = None,
+        dialect: Dialect = DIALECTS["openai"],
+        timeout_s: float = 60.0,
+    ) -> None:
+        headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._model = model
+        self._dialect = dialect
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            transport=AiohttpTransport(),
+            base_url=base_url.rstrip("/") + "/",
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def complete(
+        self, conversation: Conversation, sampling: SamplingParameters
+    ) -> Completion:
+        body = self._request_body(conversation, sampling)
+        try:
+            # A server that sends a byte now and then never runs into a timeout between bytes.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.post("chat/completions", json=body)
+        except httpx.ConnectTimeout as failure:
+            # httpx-aiohttp reports every failed or lost connection as this one.
+            raise UpstreamFailure("no connection to the model's server") from failure
+        except (TimeoutError, httpx.TimeoutException) as failure:
+            raise UpstreamTimeout("the model's server took too long") from failure
+        except httpx.HTTPError as failure:
+            raise UpstreamFailure(
+                f"the model's server broke off: {type(failure).__name__}"
+            ) from failure
+        return _completion(response)
+
+    async def ready(self) -> bool:
+        try:
+            response = await self._client.get("models", timeout=2.0)
+        except httpx.HTTPError:
+            return False
+        return response.is_success
+
+    def _request_body(
+        self, conversation: Conversation, sampling: SamplingParameters
+    ) -> dict[str, Any]:
+        optional = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "stop": list(sampling.stop) or None,
+            "seed": sampling.seed if self._dialect.seeds else None,
+        }
+        return {
+            **sampling.extra,
+            "model": self._model,
+            "messages": _wire_messages(conversation),
+            "max_tokens": sampling.max_tokens,
+            **{key: value for key, value in optional.items() if value is not None},
+        }
+
+
+def _wire_messages(conversation: Conversation) -> list[dict[str, JsonValue]]:
+    """The operator's prompt first, joined with system messages of the client into one.
+
+    Several system messages are more than most chat templates take.
+    """
+    system = [m.content for m in conversation.messages if m.role in ("system", "developer")]
+    if conversation.operator_prompt:
+        system.insert(0, conversation.operator_prompt)
+    turns = [m for m in conversation.messages if m.role not in ("system", "developer")]
+    first: list[dict[str, JsonValue]] = (
+        [{"role": "system", "content": "\n\n".join(system)}] if system else []
+    )
+    return first + [
+        {"role": m.role, "content": m.content, **({"name": m.name} if m.name else {})}
+        for m in turns
+    ]
+
+
+def _completion(response: httpx.Response) -> Completion:
+    """The answer in a response, or UpstreamFailure: the body itself is never quoted."""
+    if not response.is_success:
+        raise UpstreamFailure(f"the model's server answered HTTP {response.status_code}")
+    try:
+        body = _Body.model_validate_json(response.content)
+    except ValidationError as failure:
+        problem = failure.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "body"
+        raise UpstreamFailure(
+            f"the model's server answered no chat completion ({where}: {problem['type']})"
+        ) from None
+    choice = body.choices[0]
+    usage = body.usage or _Usage()
+    return Completion(
+        text=choice.message.content,
+        finish_reason=choice.finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+    )

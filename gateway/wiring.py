@@ -1,0 +1,171 @@
+"""Settings into a live gateway: the one place that knows concrete classes."""
+
+import secrets
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+import policies as shipped_policies
+from gateway.config import GatewaySettings, ModelSettings, PoliciesSettings
+from gateway.errors import ConfigurationError
+from gateway.guard import Guard
+from gateway.ledger.database import database_path
+from gateway.ledger.schema import upgrade
+from gateway.ledger.sql import SqlLedger
+from gateway.openai.requests import Caps
+from gateway.operations.access import Access
+from gateway.operations.keys import KeyCache, KeyStore
+from gateway.operations.tokens import FeedbackTokens, load_or_create_secret
+from gateway.pipeline import Deadlines, Pipeline
+from gateway.plugins import build_plugin
+from gateway.policy_sets import PolicySet, load_policy_set
+from gateway.protocols import RewardModel, Upstream
+from gateway.routes.context import Gateway
+from gateway.upstreams.failover import Failover
+from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
+    """A gateway that serves until the context is left.
+
+    Raises:
+        ConfigurationError: a plug-in, policy set or the ledger is not as it must be.
+    """
+    upgrade(settings.ledger.url)
+    async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(SqlLedger(settings.ledger.url))
+        pipeline = Pipeline(
+            upstreams={
+                name: await _upstream(stack, model, settings.candidates.timeout_s)
+                for name, model in settings.models.items()
+            },
+            guard_for=await _guards(stack, settings.policies),
+            reward=await _reward(stack, settings),
+            selector=_plugin(settings, "selection"),
+            stop_rule=_plugin(settings, "stop_rule"),
+            ledger=ledger,
+            rng=Random(secrets.randbits(128)),
+            deadlines=Deadlines(
+                candidates_s=settings.candidates.timeout_s,
+                reward_s=settings.reward.timeout_s if settings.reward else 0.0,
+            ),
+        )
+        yield Gateway(
+            pipeline=pipeline,
+            ledger=ledger,
+            access=Access(KeyCache(open_key_store(settings)), required=settings.auth.required),
+            tokens=_tokens(settings),
+            caps=_caps(settings),
+            operator_prompts={name: m.system_prompt for name, m in settings.models.items()},
+            optional_policy_sets=frozenset(settings.policies.optional),
+            api=settings.api,
+            limits=settings.limits,
+        )
+
+
+@asynccontextmanager
+async def opened_policy_sets(settings: PoliciesSettings) -> AsyncGenerator[Mapping[str, PolicySet]]:
+    """Every set that the settings name, always-on ones first, with its policies opened.
+
+    Raises:
+        ConfigurationError: a set can't be found or is not valid, or a policy can't be opened.
+    """
+    async with AsyncExitStack() as stack:
+        sets = {
+            name: load_policy_set(_set_path(name, settings.folder))
+            for name in (*settings.sets, *settings.optional)
+        }
+        for policy_set in sets.values():
+            for policy in policy_set.policies:
+                await _enter(stack, policy)
+        yield sets
+
+
+def open_key_store(settings: GatewaySettings) -> KeyStore:
+    """The API keys, which live in the ledger's database."""
+    return KeyStore(settings.ledger.url)
+
+
+async def _guards(
+    stack: AsyncExitStack, settings: PoliciesSettings
+) -> Callable[[tuple[str, ...]], Guard]:
+    """The guard of the always-on sets, and of these with any optional ones a request adds."""
+    sets = await stack.enter_async_context(opened_policy_sets(settings))
+
+    @lru_cache(maxsize=64)
+    def guard_for(added: tuple[str, ...]) -> Guard:
+        return Guard([sets[name] for name in dict.fromkeys((*settings.sets, *added))])
+
+    return guard_for
+
+
+def _set_path(name: str, folder: Path | None) -> Path:
+    """Where a policy set lies: in the operator's folder, or else among the shipped ones."""
+    shipped = Path(shipped_policies.__file__).parent
+    places = [place / f"{name}.yaml" for place in (folder, shipped) if place is not None]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        looked = ", ".join(str(path) for path in places)
+        raise ConfigurationError(f"policies: no policy set {name!r}: looked for {looked}")
+    return found
+
+
+async def _upstream(stack: AsyncExitStack, model: ModelSettings, timeout_s: float) -> Upstream:
+    servers = [
+        await stack.enter_async_context(
+            OpenAICompatible(
+                base_url=server.base_url,
+                model=server.model,
+                api_key=server.api_key,
+                dialect=DIALECTS[server.dialect],
+                timeout_s=timeout_s,
+            )
+        )
+        for server in model.upstreams
+    ]
+    return Failover(servers)
+
+
+async def _reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:
+    if settings.reward is None:
+        return None
+    plugin = build_plugin(settings.reward.use, settings.reward.options, "reward")
+    return await _enter(stack, plugin)
+
+
+def _plugin(settings: GatewaySettings, name: str) -> Any:
+    entry = getattr(settings.candidates, name)
+    return build_plugin(entry.use, entry.options, f"candidates.{name}")
+
+
+async def _enter(stack: AsyncExitStack, plugin: T) -> T:
+    """Open a plug-in that holds something open; any other is ready as it is."""
+    if isinstance(plugin, AbstractAsyncContextManager):
+        await stack.enter_async_context(plugin)
+    return plugin
+
+
+def _caps(settings: GatewaySettings) -> Caps:
+    return Caps(
+        n_candidates=settings.candidates.n,
+        max_candidates=settings.candidates.max_n,
+        max_tokens=settings.candidates.max_tokens,
+        default_max_tokens=settings.candidates.default_max_tokens,
+        max_messages=settings.limits.max_messages,
+        client_system=settings.api.client_system,
+    )
+
+
+def _tokens(settings: GatewaySettings) -> FeedbackTokens:
+    """Signed with the secrets given, or with one made once and kept beside the ledger."""
+    given = settings.feedback.token_secrets
+    if not given:
+        beside = database_path(settings.ledger.url)
+        given = [load_or_create_secret(beside.with_name(f"{beside.name}.secret"))]
+    return FeedbackTokens(given, max_age_s=settings.feedback.token_max_age_s)
