@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - the table of look-alikes is made of ambiguous letters
+# ruff: noqa: RUF001, RUF002 - the table of look-alikes is made of ambiguous letters
 """Unicode folding: what a text says to a reader, whatever characters it is written with.
 
 Folded are: compatibility forms (NFKD: fullwidth, mathematical, circled letters), case, accents

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from gateway.config import GatewaySettings
 from gateway.errors import ConfigurationError
-from gateway.policy_sets import ExampleResult, run_examples
-from gateway.wiring import live_gateway, opened_policy_sets
+from gateway.policy_examples import ExampleResult, run_examples
+from gateway.wiring import live_gateway, policy_sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,25 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
             }
         reward = gateway.pipeline.reward
         revision = reward.revision if reward is not None else None
-    async with opened_policy_sets(settings.policies) as sets:
-        examples = [result for s in sets.values() for result in await run_examples(s)]
+    examples = [
+        result
+        for policy_set in policy_sets(settings.policies).values()
+        for result in await run_examples(policy_set)
+    ]
     found = Preflight(examples, _remarks(settings), revision, probes)
     if found.failures:
-        told = "\n".join(str(result) for result in found.failures)
+        told = "\n".join(explained(result) for result in found.failures)
         raise ConfigurationError(f"examples of the policies fail:\n{told}")
     return found
+
+
+def explained(result: ExampleResult) -> str:
+    """A failed example in words that name it without quoting it."""
+    because = f" ({result.detail})" if result.detail else ""
+    return (
+        f"policy {result.policy!r}, example {result.index}: "
+        f"expected {result.expected!r}, got {result.actual!r}{because}"
+    )
 
 
 def _remarks(settings: GatewaySettings) -> list[str]:

@@ -16,7 +16,7 @@ from gateway.engines.supervisor import Engine, build_engine
 from gateway.engines.weights import Progress
 from gateway.errors import ConfigurationError
 from gateway.operations.access import is_loopback
-from gateway.wiring import live_gateway, open_key_store
+from gateway.wiring import key_store, live_gateway
 
 _SETTINGS_VARIABLE = "WINNOW_RESOLVED_SETTINGS"
 
@@ -52,10 +52,12 @@ def demand_keys_beyond_loopback(settings: GatewaySettings, host: str) -> Gateway
         ConfigurationError: it would be demanded, and there is none.
     """
     required = settings.auth.required or not is_loopback(host)
-    if required and not open_key_store(settings).any_exist():
-        raise ConfigurationError(
-            f"{host} demands API keys and none exists. Make one first: winnow keys create NAME"
-        )
+    with key_store(settings) as keys:
+        if required and not keys.any_exist():
+            raise ConfigurationError(
+                f"to listen on {host} an API key is needed, and none exists: "
+                "winnow keys create NAME makes one"
+            )
     return settings.model_copy(
         update={"auth": settings.auth.model_copy(update={"required": required})}
     )
@@ -101,12 +103,11 @@ def _with_upstreams(settings: GatewaySettings, engines: Mapping[str, Engine]) ->
 def run(settings: GatewaySettings, listener: socket.socket, workers: int) -> None:
     """Serve until a signal ends it. Several workers are processes that share the socket."""
     if workers == 1:
-        config = uvicorn.Config(create_app(lambda: live_gateway(settings)), **_OPTIONS)
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(_config(create_app(lambda: live_gateway(settings)))).run([listener])
         return
     os.environ[_SETTINGS_VARIABLE] = settings.model_dump_json()
-    config = uvicorn.Config("gateway.serving:worker_app", factory=True, workers=workers, **_OPTIONS)
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    config = _config("gateway.serving:worker_app", workers=workers)
+    Multiprocess(config, sockets=[listener]).run()
 
 
 def worker_app() -> FastAPI:
@@ -115,10 +116,14 @@ def worker_app() -> FastAPI:
     return create_app(lambda: live_gateway(settings))
 
 
-_OPTIONS = {
-    "log_level": "warning",
-    "access_log": False,
-    "server_header": False,
-    "timeout_graceful_shutdown": 30,
-    "lifespan": "on",
-}
+def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=30,
+    )

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import policies as shipped_policies
 from gateway.config import GatewaySettings, ModelSettings, PoliciesSettings
@@ -27,8 +27,6 @@ from gateway.routes.context import Gateway
 from gateway.upstreams.failover import Failover
 from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
 
-T = TypeVar("T")
-
 
 @asynccontextmanager
 async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
@@ -37,8 +35,8 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
     Raises:
         ConfigurationError: a plug-in, policy set or the ledger is not as it must be.
     """
-    upgrade(settings.ledger.url)
     async with AsyncExitStack() as stack:
+        keys = stack.enter_context(key_store(settings))
         ledger = await stack.enter_async_context(SqlLedger(settings.ledger.url))
         pipeline = Pipeline(
             upstreams={
@@ -59,7 +57,7 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
         yield Gateway(
             pipeline=pipeline,
             ledger=ledger,
-            access=Access(KeyCache(open_key_store(settings)), required=settings.auth.required),
+            access=Access(KeyCache(keys), required=settings.auth.required),
             tokens=_tokens(settings),
             caps=_caps(settings),
             operator_prompts={name: m.system_prompt for name, m in settings.models.items()},
@@ -69,26 +67,19 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
         )
 
 
-@asynccontextmanager
-async def opened_policy_sets(settings: PoliciesSettings) -> AsyncGenerator[Mapping[str, PolicySet]]:
-    """Every set that the settings name, always-on ones first, with its policies opened.
+def policy_sets(settings: PoliciesSettings) -> Mapping[str, PolicySet]:
+    """Every set that the settings name, by name, always-on ones first; its policies not opened.
 
     Raises:
-        ConfigurationError: a set can't be found or is not valid, or a policy can't be opened.
+        ConfigurationError: a set can't be found, or is not valid.
     """
-    async with AsyncExitStack() as stack:
-        sets = {
-            name: load_policy_set(_set_path(name, settings.folder))
-            for name in (*settings.sets, *settings.optional)
-        }
-        for policy_set in sets.values():
-            for policy in policy_set.policies:
-                await _enter(stack, policy)
-        yield sets
+    names = dict.fromkeys((*settings.sets, *settings.optional))
+    return {name: load_policy_set(_set_path(name, settings.folder)) for name in names}
 
 
-def open_key_store(settings: GatewaySettings) -> KeyStore:
-    """The API keys, which live in the ledger's database."""
+def key_store(settings: GatewaySettings) -> KeyStore:
+    """The API keys, which live in the ledger's database: brought up to date, not yet opened."""
+    upgrade(settings.ledger.url)
     return KeyStore(settings.ledger.url)
 
 
@@ -96,7 +87,10 @@ async def _guards(
     stack: AsyncExitStack, settings: PoliciesSettings
 ) -> Callable[[tuple[str, ...]], Guard]:
     """The guard of the always-on sets, and of these with any optional ones a request adds."""
-    sets = await stack.enter_async_context(opened_policy_sets(settings))
+    sets = policy_sets(settings)
+    for policy_set in sets.values():
+        for policy in policy_set.policies:
+            await _enter(stack, policy)
 
     @lru_cache(maxsize=64)
     def guard_for(added: tuple[str, ...]) -> Guard:
@@ -135,8 +129,9 @@ async def _upstream(stack: AsyncExitStack, model: ModelSettings, timeout_s: floa
 async def _reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:
     if settings.reward is None:
         return None
-    plugin = build_plugin(settings.reward.use, settings.reward.options, "reward")
-    return await _enter(stack, plugin)
+    reward = build_plugin(settings.reward.use, settings.reward.options, "reward")
+    await _enter(stack, reward)
+    return reward
 
 
 def _plugin(settings: GatewaySettings, name: str) -> Any:
@@ -144,11 +139,17 @@ def _plugin(settings: GatewaySettings, name: str) -> Any:
     return build_plugin(entry.use, entry.options, f"candidates.{name}")
 
 
-async def _enter(stack: AsyncExitStack, plugin: T) -> T:
-    """Open a plug-in that holds something open; any other is ready as it is."""
+async def _enter(stack: AsyncExitStack, plugin: Any) -> None:
+    """Open a plug-in that holds something open; any other is ready as it is.
+
+    Raises:
+        ConfigurationError: the plug-in needs a package of an extra that is not installed.
+    """
     if isinstance(plugin, AbstractAsyncContextManager):
-        await stack.enter_async_context(plugin)
-    return plugin
+        try:
+            await stack.enter_async_context(plugin)
+        except ImportError as error:
+            raise ConfigurationError(str(error)) from error
 
 
 def _caps(settings: GatewaySettings) -> Caps:

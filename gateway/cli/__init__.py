@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
 """The `winnow` command. Each command reads its arguments, calls one thing, and tells of it.
 
 Imports of what a command calls stand inside it: `winnow --help` must not wait for them.
@@ -30,6 +31,7 @@ def main(
 
 app.command()(serving.serve)
 app.command()(serving.check)
+app.command()(serving.schema)
 app.command()(alignment.export)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
 """`winnow keys`."""
 
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, Config, console, print_json, told
+from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +31,8 @@ def create(
 ) -> None:
     """Make a key and show it, this once. From now on requests need one."""
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    with told():
-        record, secret = _store(config).create(name, role or ["chat", "feedback"], expires)
+    with told(), _store(config) as store:
+        record, secret = store.create(name, role or ["chat", "feedback"], expires)
     if as_json:
         print_json({"id": record.id, "key": secret})
         return
@@ -41,8 +43,8 @@ def create(
 @app.command(name="list")
 def list_keys(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """All keys, without their secrets."""
-    with told():
-        records = _store(config).list()
+    with told(), _store(config) as store:
+        records = store.list()
     if as_json:
         print_json(records)
         return
@@ -59,16 +61,14 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id.")], config: Config = DEFAULT_CONFIG
 ) -> None:
     """Make a key worthless; running gateways refuse it within two seconds."""
-    with told():
-        _store(config).revoke(key_id)
+    with told(), _store(config) as store:
+        if store.revoke(key_id) is None:
+            raise ConfigurationError(f"there is no key {key_id!r}")
     console.print(f"Key {key_id} is revoked.")
 
 
 def _store(config: "Path") -> "KeyStore":
     from gateway.config import load_settings
-    from gateway.ledger.schema import upgrade
-    from gateway.wiring import open_key_store
+    from gateway.wiring import key_store
 
-    settings = load_settings(config)
-    upgrade(settings.ledger.url)
-    return open_key_store(settings)
+    return key_store(load_settings(config))

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
 """`winnow models`."""
 
 from typing import Annotated

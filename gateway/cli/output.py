@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
 """What all commands share: their options, how they tell of success, and how of failure."""
 
 from collections.abc import Generator

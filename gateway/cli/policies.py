@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
 """`winnow policy`."""
 
 import asyncio
@@ -10,7 +11,7 @@ from gateway.cli.output import DEFAULT_CONFIG, AsJson, Config, console, print_js
 
 if TYPE_CHECKING:
     from gateway.config import PoliciesSettings
-    from gateway.policy_sets import ExampleResult
+    from gateway.policy_examples import ExampleResult
 
 app = typer.Typer(no_args_is_help=True, help="The policy sets.")
 
@@ -24,6 +25,7 @@ def policy() -> None:
 def run_tests(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Run the examples that stand beside each policy of the config's sets."""
     from gateway.config import load_settings
+    from gateway.preflight import explained
 
     with told():
         results = asyncio.run(_examples(load_settings(config).policies))
@@ -32,15 +34,15 @@ def run_tests(config: Config = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
         print_json(results)
     else:
         for result in failed:
-            console.print(f"[red]✗[/] {result}", highlight=False, soft_wrap=True)
+            console.print(f"[red]✗[/] {explained(result)}", highlight=False, soft_wrap=True)
         console.print(f"{len(results) - len(failed)} examples hold, {len(failed)} fail")
     if failed:
         raise typer.Exit(1)
 
 
 async def _examples(settings: "PoliciesSettings") -> "Sequence[ExampleResult]":
-    from gateway.policy_sets import run_examples
-    from gateway.wiring import opened_policy_sets
+    from gateway.policy_examples import run_examples
+    from gateway.wiring import policy_sets
 
-    async with opened_policy_sets(settings) as sets:
-        return [result for s in sets.values() for result in await run_examples(s)]
+    sets = policy_sets(settings).values()
+    return [result for policy_set in sets for result in await run_examples(policy_set)]

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
 """`winnow serve` and `winnow check`."""
 
 import asyncio
@@ -6,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from gateway.cli.output import DEFAULT_CONFIG, Bars, Config, console, errors, told
+from gateway.cli.output import DEFAULT_CONFIG, Bars, Config, console, errors, print_json, told
 
 if TYPE_CHECKING:
     from gateway.config import GatewaySettings
@@ -80,3 +81,10 @@ def _announce(settings: "GatewaySettings", host: str, port: int) -> None:
         f'  -d \'{{"model": "{model}", "messages": {messages}}}\'\n'
     )
     console.print(curl, markup=False, highlight=False, soft_wrap=True)
+
+
+def schema() -> None:
+    """Print the JSON Schema of winnow.yaml, for editors."""
+    from gateway.config import GatewaySettings
+
+    print_json(GatewaySettings.model_json_schema())

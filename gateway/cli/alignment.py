@@ -1,0 +1,3 @@
+# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+"""`winnow export`."""
+def export() -> None: ...

@@ -1,0 +1,339 @@
+"""The story of a request, with scripted upstreams, a real guard and a real ledger."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from uuid_utils import uuid7
+
+from gateway.errors import GuardUnavailable, LedgerUnavailable, UpstreamFailure, UpstreamTimeout
+from gateway.guard import Guard
+from gateway.ledger.schema import upgrade
+from gateway.ledger.sql import SqlLedger
+from gateway.pipeline import Deadlines, Pipeline
+from gateway.policy_sets import Fallback, PolicyEntry, PolicySet
+from gateway.types import (
+    Caller,
+    ChatRequest,
+    Conversation,
+    Exchange,
+    Finding,
+    Message,
+    SamplingParameters,
+    Subject,
+)
+from gateway.upstreams.scripted import Line, ScriptedUpstream
+from reward_filters.best_of_n import BestOfN
+from reward_filters.fixed_n import FixedN
+
+CALLER = Caller("k1", frozenset({"chat"}))
+
+
+@dataclass(frozen=True)
+class Word:
+    """A policy that finds one word; "crash" in a text makes it fail."""
+
+    word: str
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]:
+        if "crash" in subject.text:
+            raise RuntimeError(subject.text)
+        start = subject.text.find(self.word)
+        return [] if start < 0 else [Finding(start, start + len(self.word), "bad_word", "[x]")]
+
+
+@dataclass
+class Length:
+    """A reward model that likes long answers. It notes what it was asked."""
+
+    asked: list[str] = field(default_factory=list[str])
+    revision: str = "length-1"
+
+    async def score(self, conversation: Conversation, answers: Sequence[str]) -> Sequence[float]:
+        del conversation
+        self.asked += answers
+        return [float(len(answer)) for answer in answers]
+
+
+@dataclass
+class Broken:
+    """A reward model that fails in the way it is told to."""
+
+    gives: Sequence[float] | Exception | None
+    revision: str = "broken-1"
+
+    async def score(self, conversation: Conversation, answers: Sequence[str]) -> Sequence[float]:
+        del conversation, answers
+        if isinstance(self.gives, Exception):
+            raise self.gives
+        if self.gives is None:
+            await asyncio.sleep(30)
+            return []
+        return self.gives
+
+
+def guard(resample: int = 0) -> Guard:
+    entries = (
+        PolicyEntry("no-bad", Word("bad"), ("input", "output"), on_fail="block"),
+        PolicyEntry("hide-name", Word("Smith"), ("input", "output"), on_fail="redact"),
+    )
+    templates = {"bad_word": {"en": "Let us stay polite."}}
+    return Guard([PolicySet("test", entries, Fallback(resample=resample), templates, "digest")])
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncGenerator[SqlLedger]:
+    url = f"sqlite:///{tmp_path}/winnow.db"
+    upgrade(url)
+    async with SqlLedger(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def pipeline(ledger: SqlLedger) -> Pipeline:
+    return Pipeline(
+        upstreams={"support": ScriptedUpstream([Line("a good answer")])},
+        guard_for=lambda _: guard(),
+        reward=Length(),
+        selector=BestOfN(),
+        stop_rule=FixedN(),
+        ledger=ledger,
+        rng=Random(0),
+        deadlines=Deadlines(candidates_s=5, reward_s=1),
+    )
+
+
+def with_script(pipeline: Pipeline, *script: Line) -> tuple[Pipeline, ScriptedUpstream]:
+    upstream = ScriptedUpstream(script)
+    return replace(pipeline, upstreams={"support": upstream}), upstream
+
+
+def asking(text: str = "Hello", n: int = 4, choices: int = 1) -> ChatRequest:
+    return ChatRequest(
+        model="support",
+        conversation=Conversation((Message("user", text),)),
+        sampling=SamplingParameters(max_tokens=16),
+        n_candidates=n,
+        n_choices=choices,
+    )
+
+
+async def complete(pipeline: Pipeline, request: ChatRequest) -> Exchange:
+    return await pipeline.complete(uuid7().hex, request, CALLER)
+
+
+async def recorded(pipeline: Pipeline, exchange_id: str) -> Exchange:
+    exchange = await pipeline.ledger.exchange(exchange_id)
+    assert exchange is not None
+    return exchange
+
+
+async def test_the_best_of_those_that_passed_is_sent(pipeline: Pipeline):
+    """The longest answer breaks a policy, so the second longest wins."""
+    script = [Line("short"), Line("the bad but very long answer"), Line("a longer one"), Line("ok")]
+    exchange = await complete(with_script(pipeline, *script)[0], asking())
+    assert exchange.outcome == "answered"
+    assert exchange.choices[0].text == "a longer one"
+    assert exchange.choices[0].finish_reason == "stop"
+
+
+async def test_the_reward_model_never_sees_a_blocked_answer(pipeline: Pipeline):
+    """A policy is not something that a reward can outweigh."""
+    reward = Length()
+    pipeline, _ = with_script(replace(pipeline, reward=reward), Line("good"), Line("so bad"))
+    await complete(pipeline, asking(n=2))
+    assert reward.asked == ["good"]
+
+
+async def test_a_redacted_answer_is_scored_and_sent_as_it_is_shown(pipeline: Pipeline):
+    """The ledger keeps both texts."""
+    reward = Length()
+    pipeline, _ = with_script(replace(pipeline, reward=reward), Line("Ask Smith."))
+    exchange = await complete(pipeline, asking(n=1))
+    assert exchange.choices[0].text == "Ask [x]."
+    assert reward.asked == ["Ask [x]."]
+    kept = (await recorded(pipeline, exchange.id)).candidates[0].screening
+    assert kept is not None
+    assert (kept.original, kept.shown) == ("Ask Smith.", "Ask [x].")
+
+
+async def test_a_redacted_question_reaches_the_model_redacted(pipeline: Pipeline):
+    """What may not be known is not sent on."""
+    pipeline, upstream = with_script(pipeline, Line("fine"))
+    await complete(pipeline, asking("I am Smith"))
+    assert upstream.calls[0][0].messages[0].content == "I am [x]"
+
+
+async def test_everything_is_recorded_before_it_is_returned(pipeline: Pipeline):
+    """All candidates, verdicts, rewards and the selection; the same as what is returned."""
+    pipeline, _ = with_script(pipeline, Line("good"), Line("bad"))
+    exchange = await complete(pipeline, asking())
+    kept = await recorded(pipeline, exchange.id)
+    assert replace(kept, timings_ms={}) == replace(exchange, timings_ms={})
+    assert [c.candidate.outcome for c in kept.candidates] == ["finished"] * 4
+    assert kept.reward_revision == "length-1"
+    assert kept.choices[0].selection is not None
+    assert kept.choices[0].selection.probability == 1.0
+
+
+async def test_a_blocked_input_is_answered_by_the_template_of_its_category(pipeline: Pipeline):
+    """Nothing is sampled for it."""
+    pipeline, upstream = with_script(pipeline, Line("fine"))
+    exchange = await complete(pipeline, asking("you bad bot", choices=2))
+    assert exchange.outcome == "blocked_input"
+    assert [c.text for c in exchange.choices] == ["Let us stay polite."] * 2
+    assert exchange.choices[0].finish_reason == "content_filter"
+    assert exchange.blocked_categories == ("bad_word",)
+    assert not upstream.calls
+
+
+async def test_when_all_are_blocked_the_template_is_sent(pipeline: Pipeline):
+    """A block is an answer, not an error."""
+    exchange = await complete(with_script(pipeline, Line("bad"))[0], asking())
+    assert exchange.outcome == "blocked_output"
+    assert exchange.choices[0].text == "Let us stay polite."
+
+
+def resampling(added: tuple[str, ...]) -> Guard:
+    del added
+    return guard(resample=2)
+
+
+async def test_the_fallback_samples_again_when_the_policies_left_nothing(pipeline: Pipeline):
+    """The second wave brings a good one."""
+    pipeline = replace(pipeline, guard_for=resampling)
+    pipeline, upstream = with_script(pipeline, Line("bad"), Line("bad"), Line("good"))
+    exchange = await complete(pipeline, asking(n=2))
+    assert exchange.choices[0].text == "good"
+    assert len(upstream.calls) == 4
+
+
+async def test_missing_choices_are_filled_with_the_template(pipeline: Pipeline):
+    """A client that asked for three gets three, none of them unsafe."""
+    pipeline, _ = with_script(pipeline, Line("good"), Line("bad"), Line("bad"))
+    exchange = await complete(pipeline, asking(n=3, choices=3))
+    finishes = [c.finish_reason for c in exchange.choices]
+    assert finishes == ["stop", "content_filter", "content_filter"]
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        RuntimeError("out of memory"),
+        [1.0],
+        [1.0] * 9,
+        [float("nan")] * 2,
+        [float("inf"), 1.0],
+        None,
+    ],
+    ids=["raises", "too few", "too many", "nan", "inf", "hangs"],
+)
+async def test_a_failing_reward_model_costs_the_choice_not_the_answer(
+    pipeline: Pipeline, gives: Sequence[float] | Exception | None
+):
+    """The first that passed is sent, for certain, and it is flagged."""
+    pipeline = replace(
+        pipeline, reward=Broken(gives), deadlines=Deadlines(candidates_s=5, reward_s=0.05)
+    )
+    exchange = await complete(with_script(pipeline, Line("a bad one"), Line("fine"))[0], asking())
+    assert exchange.choices[0].candidate_index == 1
+    assert exchange.choices[0].text == "fine"
+    assert exchange.reward_degraded
+    assert exchange.choices[0].selection is not None
+    assert exchange.choices[0].selection.strategy == "unscored-in-order"
+
+
+async def test_without_a_reward_model_nothing_is_degraded(pipeline: Pipeline):
+    """It is off because somebody wanted it so."""
+    exchange = await complete(replace(pipeline, reward=None), asking())
+    assert exchange.outcome == "answered"
+    assert not exchange.reward_degraded
+
+
+async def test_a_candidate_that_fails_is_recorded_and_the_rest_go_on(pipeline: Pipeline):
+    """Best of the rest."""
+    script = [Line(failure=UpstreamFailure("HTTP 500")), Line("fine")]
+    exchange = await complete(with_script(pipeline, *script)[0], asking(n=2))
+    assert [c.candidate.outcome for c in exchange.candidates] == ["failed", "finished"]
+    assert exchange.choices[0].text == "fine"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (Line(failure=UpstreamFailure("down")), UpstreamFailure),
+        (Line(failure=UpstreamTimeout("late")), UpstreamTimeout),
+        (Line("slow", delay_s=30), UpstreamTimeout),
+    ],
+)
+async def test_no_candidate_at_all_is_an_error_that_is_recorded(
+    pipeline: Pipeline, line: Line, error: type[Exception]
+):
+    """503, or 504 when it was the time."""
+    pipeline = replace(with_script(pipeline, line)[0], deadlines=Deadlines(0.1, 1))
+    exchange_id = uuid7().hex
+    with pytest.raises(error):
+        await pipeline.complete(exchange_id, asking(), CALLER)
+    assert (await recorded(pipeline, exchange_id)).outcome == "upstream_failed"
+
+
+async def test_at_the_deadline_the_best_of_the_finished_is_sent(pipeline: Pipeline):
+    """The slow one is kept as censored."""
+    script = [Line("quick"), Line("a slow and long one", delay_s=30)]
+    pipeline = replace(with_script(pipeline, *script)[0], deadlines=Deadlines(0.2, 1))
+    exchange = await complete(pipeline, asking(n=2))
+    assert exchange.choices[0].text == "quick"
+    assert [c.candidate.outcome for c in exchange.candidates] == ["finished", "censored"]
+
+
+@pytest.mark.parametrize("crashing", ["question", "answer"])
+async def test_a_policy_that_cannot_run_is_an_outage_not_a_block(pipeline: Pipeline, crashing: str):
+    """503, and never the content-filter code."""
+    pipeline, _ = with_script(pipeline, Line("crash" if crashing == "answer" else "fine"))
+    exchange_id = uuid7().hex
+    asked = asking("crash" if crashing == "question" else "Hello")
+    with pytest.raises(GuardUnavailable):
+        await pipeline.complete(exchange_id, asked, CALLER)
+    assert (await recorded(pipeline, exchange_id)).outcome == "guard_failed"
+
+
+async def test_one_answer_that_cannot_be_judged_leaves_the_others(pipeline: Pipeline):
+    """Withheld, while a judged one is sent."""
+    exchange = await complete(with_script(pipeline, Line("crash"), Line("ok"))[0], asking(n=2))
+    assert exchange.choices[0].text == "ok"
+
+
+async def test_a_client_that_leaves_gives_an_abandoned_exchange(pipeline: Pipeline):
+    """What had finished is kept, what ran is cancelled upstream and censored."""
+    pipeline, upstream = with_script(pipeline, Line("quick"), Line("slow", delay_s=30))
+    exchange_id = uuid7().hex
+    task = asyncio.create_task(pipeline.complete(exchange_id, asking(n=2), CALLER))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert upstream.cancelled == 1
+    kept = await recorded(pipeline, exchange_id)
+    assert kept.outcome == "abandoned"
+    assert [c.candidate.outcome for c in kept.candidates] == ["finished", "censored"]
+    assert kept.choices == ()
+
+
+async def test_what_cannot_be_recorded_is_not_sent(pipeline: Pipeline, ledger: SqlLedger):
+    """The ledger is closed: there is no answer without a record of it."""
+    await ledger.__aexit__(None, None, None)
+    with pytest.raises(LedgerUnavailable):
+        await complete(pipeline, asking())
+
+
+async def test_timings_tell_where_the_time_went(pipeline: Pipeline):
+    """Every stage has its share, and together they are not more than the whole."""
+    exchange = await complete(with_script(pipeline, Line("fine", delay_s=0.05))[0], asking())
+    timings = dict(exchange.timings_ms)
+    total = timings.pop("total")
+    assert set(timings) == {"guard_input", "sampling", "guard_output", "reward", "commit"}
+    assert timings["sampling"] >= 45
+    assert sum(timings.values()) <= total * 1.001
