@@ -24,8 +24,12 @@ def build_plugin(use: str, options: Mapping[str, Any], place: str) -> Any:
     try:
         return plugin_class(**options)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        option = ".".join(str(part) for part in problem["loc"])
-        raise ConfigurationError(f"{place}: {use}: {option}: {problem['msg']}") from None
+        problems = error.errors(include_url=False, include_input=False)
+        # A misspelt option that is required fails twice: what is unknown says more than what lacks.
+        unknown = (p for p in problems if p["type"] == "unexpected_keyword_argument")
+        problem = next(unknown, problems[0])
+        where = ": ".join((place, use, *(str(part) for part in problem["loc"])))
+        reason = problem["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{where}: {reason}") from None
     except TypeError as error:
         raise ConfigurationError(f"{place}: {use}: {error}") from None

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from gateway.errors import ConfigurationError
 from gateway.plugins import build_plugin
@@ -84,12 +92,17 @@ class Fallback(_FromFile):
     template: _Text = "I'm sorry, I can't help with that."
 
 
+def _unquoted_off(mode: object) -> object:
+    """YAML 1.1 reads a bare `off` as false."""
+    return "off" if mode is False else mode
+
+
 class _Entry(_FromFile):
     name: _Name
     use: str
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     on_fail: OnFail
-    mode: PolicyMode = "enforce"
+    mode: Annotated[PolicyMode, BeforeValidator(_unquoted_off)] = "enforce"
     on_error: OnError = "block"
     timeout_ms: PositiveInt = 1000
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
@@ -223,7 +236,9 @@ _Location = tuple[str | int, ...]
 
 
 def _explain(error: ValidationError, path: Path, node: yaml.Node | None) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
+    problems = error.errors(include_url=False, include_input=False)
+    # A misspelt key is often a missing one too: the misspelling says more.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     location: _Location = problem["loc"]
     message = problem["msg"]
     if problem["type"] == "extra_forbidden":

@@ -1,6 +1,7 @@
 """Starts everything that `winnow serve` runs: the port, the engines, the workers."""
 
 import os
+import signal
 import socket
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,25 @@ from gateway.operations.access import is_loopback
 from gateway.wiring import key_store, live_gateway
 
 _SETTINGS_VARIABLE = "WINNOW_RESOLVED_SETTINGS"
+
+
+@contextmanager
+def ended_by_signals() -> Generator[None]:
+    """Let SIGTERM and SIGINT unwind what was opened, engines last, and then end quietly.
+
+    By default SIGTERM ends a process where it stands; uvicorn catches both while it serves, and
+    raises them again when its connections are done.
+    """
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(0 if number == signal.SIGTERM else 130)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -1,4 +1,5 @@
-# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """The `winnow` command. Each command reads its arguments, calls one thing, and tells of it.
 
 Imports of what a command calls stand inside it: `winnow --help` must not wait for them.

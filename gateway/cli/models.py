@@ -1,9 +1,11 @@
-# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """`winnow models`."""
 
 from typing import Annotated
 
 import typer
+from rich.progress import DownloadColumn
 from rich.table import Table
 
 from gateway.cli.output import DEFAULT_CONFIG, Bars, Config, console, told
@@ -22,7 +24,7 @@ def pull(
     from gateway.engines.weights import cache_folder, pull
     from gateway.serving import embedded_weights
 
-    with told(), Bars() as bars:
+    with told(), Bars(DownloadColumn()) as bars:
         wanted = names or embedded_weights(load_settings(config))
         for name in wanted:
             path = pull(catalogue.find(name), cache_folder(), bars.report)

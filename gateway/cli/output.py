@@ -1,4 +1,5 @@
-# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """What all commands share: their options, how they tell of success, and how of failure."""
 
 from collections.abc import Generator
@@ -9,7 +10,15 @@ from typing import Annotated, Any, Self
 import typer
 from pydantic_core import to_json
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from gateway.errors import WinnowError
 
@@ -42,12 +51,11 @@ def print_json(value: Any) -> None:
 class Bars:
     """A progress bar per thing that is reported on, drawn while the context is open."""
 
-    def __init__(self, *columns: Any) -> None:
-        shown = columns or (DownloadColumn(),)
+    def __init__(self, unit: ProgressColumn | None = None) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            *shown,
+            unit or MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=errors,
         )
@@ -65,7 +73,7 @@ class Bars:
         self._progress.stop()
 
     def report(self, name: str, done: int, total: int) -> None:
-        """What `Progress` callbacks are called with. Nothing is drawn for what was there."""
+        """`done` of `total` of the thing of that name. Nothing is drawn for what was there."""
         if name not in self._tasks:
             if done >= total:
                 return

@@ -1,4 +1,5 @@
-# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """`winnow policy`."""
 
 import asyncio

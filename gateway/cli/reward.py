@@ -1,4 +1,7 @@
-# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """`winnow reward`."""
+
 import typer
+
 app = typer.Typer()

@@ -1,10 +1,12 @@
-# pyright: reportUnknownMemberType=false  # Typer: its Option and Argument are partly untyped
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """`winnow serve` and `winnow check`."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import DownloadColumn
 from rich.table import Table
 
 from gateway.cli.output import DEFAULT_CONFIG, Bars, Config, console, errors, print_json, told
@@ -24,13 +26,16 @@ def serve(
     from gateway.config import load_settings
     from gateway.preflight import preflight
 
-    with told():
+    with told(), serving.ended_by_signals():
         settings = load_settings(config)
         listener = serving.bind(host, port)
         with errors.status("Checking the config, the policies' examples and the reward model"):
             asyncio.run(preflight(settings))
             settings = serving.demand_keys_beyond_loopback(settings, host)
-        with Bars() as bars, serving.running_engines(settings, bars.report) as resolved:
+        with (
+            Bars(DownloadColumn()) as bars,
+            serving.running_engines(settings, bars.report) as resolved,
+        ):
             bars.close()
             _announce(settings, host, port)
             serving.run(resolved, listener, workers)

@@ -1,0 +1,13 @@
+"""What an answer may lean on."""
+
+from collections.abc import Sequence
+
+from gateway.types import Conversation
+
+
+def grounds(conversation: Conversation) -> Sequence[str]:
+    """The texts that count as fact: the operator's prompt, and what users, tools and earlier
+    answers said. A system message sent by a client is only another text from outside.
+    """
+    said = [m.content for m in conversation.messages if m.role not in ("system", "developer")]
+    return [conversation.operator_prompt, *said]

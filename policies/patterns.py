@@ -1,0 +1,65 @@
+"""RE2 patterns, and the readings of a text that they are tried on.
+
+RE2 is linear in the length of the text, whatever the pattern; Python's `re` is not, and a policy
+meets text that was written to hurt it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import re2  # pyright: ignore[reportMissingTypeStubs] - the package ships none
+
+from gateway.types import Subject
+
+
+class Pattern:
+    """One RE2 expression, matched without regard to case unless `exact_case`."""
+
+    def __init__(self, expression: str, *, exact_case: bool = False) -> None:
+        options = re2.Options()
+        options.case_sensitive = exact_case
+        options.log_errors = False  # it would write to stderr; a wrong pattern raises all the same
+        self._compiled: Any = re2.compile(expression, options)  # pyright: ignore[reportUnknownMemberType]
+
+    def spans(self, text: str, group: int = 0) -> Iterator[tuple[int, int]]:
+        """Where the pattern, or a group of it, stands in the text: start and end, in order."""
+        for match in self._compiled.finditer(_encodable(text)):
+            if match.start(group) >= 0:
+                yield match.start(group), match.end(group)
+
+    def first(self, text: str) -> tuple[int, int] | None:
+        return next(self.spans(text), None)
+
+    def matches(self, text: str) -> bool:
+        """Whether the pattern covers the whole text."""
+        return self._compiled.fullmatch(_encodable(text)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as a pattern sees it, and the way back to the text under judgement."""
+
+    text: str
+    offsets: Sequence[int]
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the original text that gave `text[start:end]`."""
+        return self.offsets[start], self.offsets[end - 1] + 1
+
+
+def readings(subject: Subject) -> Sequence[Reading]:
+    """The text as it stands, and as it is folded where folding could show something new.
+
+    In printable ASCII folding changes case and white space alone, to which patterns are
+    indifferent, so there the second reading is left out.
+    """
+    raw = Reading(subject.text, range(len(subject.text) + 1))
+    if subject.text.isascii() and subject.text.replace("\n", " ").isprintable():
+        return (raw,)
+    return (raw, Reading(subject.normalised, subject.offsets))
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 and so RE2 can't hold, as "?": same positions."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

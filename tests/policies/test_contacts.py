@@ -1,0 +1,67 @@
+"""Contacts: recognised and compared, however they are written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.contacts import contacts, same_phone
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "value"),
+    [
+        ("Jane.Doe+x@Example.org", "email", "jane.doe+x@example.org"),
+        ("https://www.Shop.example/Returns/?a=1#top", "url", "shop.example/Returns?a=1"),
+        ("www.shop.example", "url", "shop.example"),
+        ("shop.co.uk/help", "url", "shop.co.uk/help"),
+        ("https://good.example@evil.example/x", "url", "evil.example/x"),
+        ("http://evil.example\\@good.example", "url", "evil.example/@good.example"),
+        ("bücher.de", "url", "bücher.de"),
+        ("+44 20 7946 0958", "phone", "442079460958"),
+        ("(202) 555-0143", "phone", "2025550143"),
+        ("1-800-123-4567", "phone", "18001234567"),
+        ("030/1234567", "phone", "0301234567"),
+    ],
+)
+def test_a_contact_is_found_in_its_comparable_form(written: str, kind: str, value: str):
+    """Exactly as far as it reaches."""
+    text = f"Try {written}, please."
+    assert [(c.kind, text[c.start : c.end], c.value) for c in contacts(text)] == [
+        (kind, written, value)
+    ]
+
+
+@pytest.mark.parametrize("lead", ["Call us at ", "our hotline is ", "Tel. "])
+def test_bare_digits_are_a_number_after_a_word_that_says_so(lead: str):
+    """Without one they may be an order."""
+    assert [c.value for c in contacts(f"{lead}8099194628")] == ["8099194628"]
+    assert contacts("Order 8099194628") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It was sent on 2025-10-12, 12.10.2025 or 6/06/2018.",
+        "That is $1,234.50 or 3.50 a month, 10-15 days.",
+        "Your order 10023345 and your card 4111 1111 1111 1111.",
+        "Done.It is on its way.We hope it helps. node.js e.g. this, U.S. too",
+        "version 2.0.13",
+    ],
+)
+def test_dates_prices_and_sentences_are_no_contacts(text: str):
+    """They fill every answer."""
+    assert contacts(text) == []
+
+
+def test_one_number_is_the_same_with_and_without_its_prefixes():
+    """Country code, trunk zero."""
+    assert same_phone("442079460958", "02079460958")
+    assert same_phone("18005551234", "8005551234")
+    assert not same_phone("442079460958", "442079460959")
+    assert not same_phone("911", "44911")
+
+
+@given(st.text(st.characters()))
+def test_any_text_is_taken(text: str):
+    """Malformed addresses included; what is found lies in the text."""
+    assert all(0 <= c.start < c.end <= len(text) for c in contacts(text))

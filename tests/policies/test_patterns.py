@@ -1,0 +1,43 @@
+"""Patterns: RE2 over any str, and the readings it is tried on."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.guard import example_subject
+from gateway.types import Conversation
+from policies.patterns import Pattern, readings
+
+ANY_TEXT = st.text(st.characters())
+
+
+@given(text=ANY_TEXT, rest=ANY_TEXT)
+def test_spans_are_positions_in_the_str(text: str, rest: str):
+    """Also behind characters that take several bytes, or that UTF-8 can't hold."""
+    whole = f"{text}#+7#{rest}"
+    assert (len(text), len(text) + 4) in list(Pattern(r"#\+7#").spans(whole))
+
+
+def test_case_counts_only_on_request():
+    """Keys of machines differ by case, words do not."""
+    assert Pattern("abc").matches("ABC")
+    assert not Pattern("abc", exact_case=True).matches("ABC")
+
+
+def test_a_group_that_took_no_part_has_no_span():
+    """It is left out, not given as minus one."""
+    assert list(Pattern("a(b)?").spans("a ab", group=1)) == [(3, 4)]
+
+
+@given(ANY_TEXT)
+def test_every_reading_leads_back_into_the_text(text: str):
+    """A match in any of them can be marked in the original."""
+    for reading in readings(example_subject(text, "input", Conversation(()))):
+        for i in range(len(reading.text)):
+            start, end = reading.origin(i, i + 1)
+            assert 0 <= start < end <= len(text)
+
+
+def test_plain_ascii_is_read_once():
+    """Folding it would show nothing new."""
+    assert len(readings(example_subject("Hello,\nyou", "input", Conversation(())))) == 1
+    assert len(readings(example_subject("H\x00llo", "input", Conversation(())))) == 2

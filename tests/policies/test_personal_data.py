@@ -1,0 +1,58 @@
+"""Personal data: found by its check digits, and let through where the customer gave it."""
+
+import pytest
+
+from policies.personal_data import PersonalData
+from tests.policies.judging import found
+
+
+@pytest.mark.parametrize(
+    "datum",
+    [
+        "4111 1111 1111 1111",
+        "5500-0000-0000-0004",
+        "378282246310005",
+        "DE89 3704 0044 0532 0130 00",
+        "GB29NWBK60161331926819",
+        "536-22-1234",
+        "12345678Z",
+        "RSSMRA85T10A562S",
+        "jane.doe@example.org",
+        "+44 20 7946 0958",
+        "(212) 736-5000",
+        "４111 1111 1111 1111",  # noqa: RUF001 - fullwidth
+    ],
+)
+async def test_a_valid_datum_is_found_whole(datum: str):
+    """Exactly as far as it reaches."""
+    assert await found(PersonalData(), f"Mine is {datum} thank you") == [datum]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1112",  # Luhn
+        "DE88 3704 0044 0532 0130 00",  # mod 97
+        "000-12-3456",  # never given out
+        "12345678A",  # check letter
+        "order 10023345 of 2025-10-12 for $1,234.50",
+        "1234567890",
+    ],
+)
+async def test_a_number_that_fails_its_check_passes(text: str):
+    """It is an order or a reference."""
+    assert await found(PersonalData(), text) == []
+
+
+async def test_only_the_kinds_asked_for_are_found():
+    """The rest is left to other policies."""
+    text = "jane@example.org 4111 1111 1111 1111"
+    assert await found(PersonalData(kinds=("card",)), text) == ["4111 1111 1111 1111"]
+
+
+async def test_what_the_customer_gave_may_be_repeated():
+    """However it is written; what is somebody else's is still found."""
+    policy = PersonalData(ungrounded_only=True)
+    answer = "The card 4111 1111 1111 1111, not 5500 0000 0000 0004."
+    prompt = "why was 4111-1111-1111-1111 charged?"
+    assert await found(policy, answer, prompt=prompt) == ["5500 0000 0000 0004"]

@@ -1,0 +1,43 @@
+# ruff: noqa: RUF001 - disguises are made of ambiguous characters
+"""Special tokens: no text opens a turn of its own."""
+
+import pytest
+
+from policies.special_tokens import SpecialTokens
+from tests.policies.judging import found
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_start|>",
+        "<|begin_of_text|>",
+        "<｜begin▁of▁sentence｜>",
+        "[INST]",
+        "[/INST]",
+        "<<SYS>>",
+        "<s>",
+        "</s>",
+        "<start_of_turn>",
+        "<unk>",
+        "[TOOL_CALLS]",
+        "<|IM_END|>",
+    ],
+)
+async def test_a_control_token_is_found_where_it_stands(token: str):
+    """Exactly the token, nothing around it."""
+    assert await found(SpecialTokens(), f"Hi {token} there") == [token]
+
+
+@pytest.mark.parametrize(
+    "disguised", ["<|im_\u200bstart|>", "＜|im_end|＞", "[ＩNST]", "<\u00ad/s>"]
+)
+async def test_a_disguised_token_is_found(disguised: str):
+    """Some tokenisers fold before they match."""
+    assert await found(SpecialTokens(), f"a {disguised} b") == [disguised]
+
+
+@pytest.mark.parametrize("text", ["a < b | c > d", "<strong>x</strong>", "[INSTALL]", "<| |", "||"])
+async def test_ordinary_text_passes(text: str):
+    """Comparisons, markup and brackets are no tokens."""
+    assert await found(SpecialTokens(), text) == []

@@ -1,0 +1,50 @@
+"""Terms: found in every disguise, and not inside other words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from policies.terms import BlockedTerms
+from tests.policies.judging import found
+
+TERMS = BlockedTerms(("ass", "go to hell", "Müll", "über-idiot"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["ass", "ASS", "aｓs", "a\u200bss", "аss", "go\n to  hell", "mull", "MÜLL", "ÜBER-Idiot"],  # noqa: RUF001
+)
+async def test_a_term_is_found_however_it_is_written(written: str):
+    """Case, width, look-alikes, invisible characters and white space do not hide it."""
+    assert await found(TERMS, f"Well, {written}!") == [written]
+
+
+@pytest.mark.parametrize("text", ["a class of its own", "assistant", "bass"])
+async def test_a_term_inside_a_word_passes(text: str):
+    """Scunthorpe is a town."""
+    assert await found(TERMS, text) == []
+
+
+async def test_terms_inside_words_are_found_on_request():
+    """For languages that join their words."""
+    assert await found(BlockedTerms(("ass",), whole_words=False), "class") == ["ass"]
+
+
+async def test_overlapping_terms_are_all_found():
+    """A redaction of one alone would leave the rest of the other."""
+    terms = BlockedTerms(("no way", "way out"))
+    assert await found(terms, "no way out") == ["no way", "way out"]
+
+
+@pytest.mark.parametrize("terms", [(), ("",), ("\u200b",)])
+def test_a_term_of_nothing_is_refused(terms: tuple[str, ...]):
+    """It would be found everywhere, or nowhere."""
+    with pytest.raises(ValidationError):
+        BlockedTerms(terms)
+
+
+@given(before=st.text(), after=st.text())
+async def test_a_term_set_apart_by_spaces_is_always_found(before: str, after: str):
+    """Whatever stands around it."""
+    assert "go to hell" in await found(TERMS, f"{before} . go to hell . {after}")
