@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import policies as shipped_policies
 from gateway.config import GatewaySettings, ModelSettings, PoliciesSettings
@@ -147,7 +147,7 @@ async def _enter(stack: AsyncExitStack, plugin: Any) -> None:
     """
     if isinstance(plugin, AbstractAsyncContextManager):
         try:
-            await stack.enter_async_context(plugin)
+            await stack.enter_async_context(cast("AbstractAsyncContextManager[Any]", plugin))
         except ImportError as error:
             raise ConfigurationError(str(error)) from error
 

@@ -76,7 +76,7 @@ def running(folder: Path, script: list[Line], **sections: Any) -> Generator[Runn
                         "system_prompt": "You are kind. Our site is https://shop.example/help.",
                     }
                 },
-                "ledger": {"url": f"sqlite:///{folder}/winnow.db"}, "reward": None,
+                "ledger": {"url": f"sqlite:///{folder}/winnow.db"},
                 **sections,
             }
         )

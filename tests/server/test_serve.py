@@ -20,7 +20,6 @@ models:
   support:
     engine: {kind: llamacpp, weights: smollm2-135m-instruct, parallel: 2, context: 1024}
     system_prompt: You are the customer-service assistant of an online shop.
-reward: null
 candidates: {n: 2, default_max_tokens: 16}
 """
 READY_S = 60.0
@@ -98,8 +97,8 @@ def serving(folder: Path, *arguments: str) -> Generator[Served]:
     process = winnow("serve", "-c", str(config), "--port", str(port), *arguments, log=log)
     try:
         url = f"http://127.0.0.1:{port}"
-        up = eventually(lambda: process.poll() is not None or answers(url))
-        assert up and process.poll() is None, log.read_text()
+        assert eventually(lambda: process.poll() is not None or answers(url)), log.read_text()
+        assert process.poll() is None, log.read_text()
         yield Served(process, url, log)
     finally:
         process.terminate()

@@ -18,7 +18,7 @@ HOLDER = Caller("k1", frozenset({"chat"}))
 class OneKey:
     """A key store with one key, or with none."""
 
-    secret: str | None = "wn-good"  # noqa: S105
+    secret: str | None = "wn-good"
 
     async def find(self, secret: str) -> KeyRecord | None:
         return KEY if secret == self.secret else None

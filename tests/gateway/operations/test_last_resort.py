@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from gateway.operations.last_resort import LastResort
 
-SECRET = "the customer's card is 4111"  # noqa: S105
+SECRET = "the customer's card is 4111"
 
 
 async def test_a_bug_quotes_nothing_to_the_client_or_the_log(caplog: pytest.LogCaptureFixture):
