@@ -6,7 +6,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input -q --progress-bar on
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+# One line for every 25 packages is progress enough; warnings and errors stay as they are.
+define told
+awk '/^Collecting/ && !(++n % 25) {print "  " n " packages fetched"} \
+	/^Installing collected/ {print "  installing them"} {fflush()}'
+endef
 
 .PHONY: help setup run test check format lock bench test-vllm test-trl test-train clean
 
@@ -20,13 +27,13 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python locks/run.txt pyproject.toml
 	@echo "Installing Winnow and what it runs with (hash-locked; about a minute)"
-	@$(PIP) --require-hashes -r locks/run.txt
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r locks/run.txt | $(told)
+	@$(PIP) -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed locks/dev.txt
 	@echo "Installing what the tests need"
-	@$(PIP) --require-hashes -r locks/dev.txt
+	@$(PIP) --require-hashes -r locks/dev.txt | $(told)
 	@touch $@
 
 setup: $(VENV)/.installed ## a virtual environment with winnow in it, weights in the cache
@@ -66,8 +73,12 @@ test-vllm: $(VENV)/.installed-dev ## a real vLLM on the CPU (its own environment
 
 test-trl: $(VENV)/.installed-dev ## exports read by real TRL trainers (their own environment)
 	@bash tests/trl/setup.sh
+	@$(BIN)/winnow models pull smollm2-135m-instruct
+	@$(BIN)/python -m pytest -m trl -q tests/trl
 
 test-train: $(VENV)/.installed-dev ## a reward model is trained and served
+	@bash tests/train/setup.sh
+	@.venv-train/bin/python -m pytest -q tests/train
 
 clean: ## remove the environments (the weights' cache stays)
 	@rm -rf .venv .venv-vllm .venv-trl .venv-train

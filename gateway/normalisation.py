@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 # Letters of living alphabets whose prototype is one ASCII letter by Unicode's confusables (UTS #39,
-# as the package confusable-homoglyphs 3.3.1 has them), by the case-folded prototype; capital iota-like letters are put under
-# "i". The second part of each row is ours: small capitals and letters with a stroke, which
-# Unicode keeps apart and readers do not.
+# as the package confusable-homoglyphs 3.3.1 has them), by the case-folded prototype; capital
+# iota-like letters are put under "i". The second part of each row is ours: small capitals and
+# letters with a stroke, which Unicode keeps apart and readers do not.
 _LOOKALIKES = {
     "a": "ɑΑαАаᎪ" + "ᴀ",
     "b": "ƄΒВЬᏏᏴ" + "ʙƀ",

@@ -68,6 +68,12 @@ def test_configs_and_policy_sets_in_the_docs_are_valid(path: Path, tmp_path: Pat
             load_policy_set(file)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
+def test_example_configs_are_valid(path: Path):
+    """They are what people copy."""
+    load_settings(path, {"VLLM_KEY": "x"})
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_commands_in_the_docs_exist_with_their_options(path: Path):
     """Each line that begins with `winnow` is read by the real command line."""

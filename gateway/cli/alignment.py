@@ -37,8 +37,8 @@ def export(
     from gateway.alignment.manifest import ExportOptions
     from gateway.config import load_settings
 
-    options = ExportOptions(test_fraction=test_fraction, reward_only=reward_only)
     with told(), Bars() as bars:
+        options = ExportOptions(test_fraction=test_fraction, reward_only=reward_only)
         url = load_settings(config).ledger.url
         manifest = export(kind.value, url, out, partial(bars.report, "exchanges"), options)
     if as_json:

@@ -1,0 +1,205 @@
+"""Claims about the shipped reward model, with its real weights."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from tokenizers import Tokenizer
+
+from gateway.types import Conversation, Message
+from reward_filters.cross_encoder import (
+    CARD_FILE,
+    SHIPPED_WEIGHTS,
+    TOKENIZER_FILE,
+    CrossEncoder,
+    Template,
+    load_tokenizer,
+)
+
+QUESTION = Conversation((Message("user", "My parcel has not arrived. Where is it?"),))
+HONEST = (
+    "I'm sorry it is late. I can't see your order from here. Please open the tracking link in your"
+    " confirmation e-mail; if it shows no movement, reply with your order number."
+)
+ANSWERS = (
+    HONEST,
+    "It is in Leeds. I have refunded you 45 pounds, call 0800 123 456 to confirm.",
+    "no",
+    "Bananas are rich in potassium and taste best when they are ripe.",
+)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def model() -> AsyncIterator[CrossEncoder]:
+    async with CrossEncoder() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return load_tokenizer(SHIPPED_WEIGHTS / TOKENIZER_FILE)
+
+
+async def test_each_answer_gets_one_raw_score_in_order(model: CrossEncoder) -> None:
+    """Scores are logits: nothing squeezes them into (0, 1)."""
+    scores = await model.score(QUESTION, ANSWERS)
+    assert len(scores) == len(ANSWERS)
+    assert all(math.isfinite(s) for s in scores)
+    assert any(not 0 < s < 1 for s in scores)
+
+
+async def test_a_score_does_not_depend_on_its_batch_mates(model: CrossEncoder) -> None:
+    """Alone, in any company and in any order, an answer has the very same score."""
+    together = await model.score(QUESTION, ANSWERS)
+    alone = [(await model.score(QUESTION, [a]))[0] for a in ANSWERS]
+    backwards = await model.score(QUESTION, [*reversed(ANSWERS), "word " * 500])
+    assert list(together) == alone
+    assert list(reversed(backwards[:-1])) == alone
+
+
+async def test_requests_at_the_same_time_do_not_disturb_each_other(model: CrossEncoder) -> None:
+    """Many conversations share the one worker thread."""
+    expected = await model.score(QUESTION, ANSWERS)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(model.score(QUESTION, ANSWERS)) for _ in range(4)]
+    assert all(list(t.result()) == list(expected) for t in tasks)
+
+
+async def test_no_answers_give_no_scores(model: CrossEncoder) -> None:
+    """All candidates may have broken a policy."""
+    assert list(await model.score(QUESTION, [])) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        " \n\t",
+        "a" * 100_000,
+        "word " * 20_000,
+        "\ud800 lone surrogate \udfff",
+        "NUL \x00 and bell \x07",
+        "👩‍👩‍👧‍👦 ﷽ " + "\u0301" * 500,
+        "[CLS] [SEP] [PAD] [MASK] [UNK]",
+    ],
+    ids=["empty", "blank", "one-long-word", "long", "surrogates", "control", "marks", "special"],
+)
+async def test_odd_answers_get_a_finite_score(model: CrossEncoder, answer: str) -> None:
+    """A candidate is whatever a model sampled."""
+    [score] = await model.score(QUESTION, [answer])
+    assert math.isfinite(score)
+
+
+@pytest.mark.parametrize("text", ["", "\udcff", "why? " * 30_000])
+async def test_odd_conversations_give_a_finite_score(model: CrossEncoder, text: str) -> None:
+    """A conversation is whatever a customer sent; one without turns is survived, too."""
+    for conversation in (Conversation(()), Conversation((Message("user", text),))):
+        [score] = await model.score(conversation, [ANSWERS[0]])
+        assert math.isfinite(score)
+
+
+@pytest.mark.parametrize("question", ["where is it?", "long " * 1000], ids=["short", "long"])
+@given(answer=st.text(st.characters(exclude_categories=[]), max_size=3000))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_answer_is_never_dropped(tokenizer: Tokenizer, question: str, answer: str) -> None:
+    """Whatever is cut, the room is kept to and most of it is the answer's where it needs it."""
+    template = Template(max_tokens=64)
+    conversation = Conversation((Message("user", question),))
+    tokens = template.encode(tokenizer, conversation, answer)
+    whole = template.encode(tokenizer, Conversation(()), answer)
+    # Each segment's end has its own separator; the first has the token of the class, too.
+    kept, context = tokens.type_ids.count(1) - 1, tokens.type_ids.count(0) - 2
+    assert len(tokens.ids) <= 64
+    assert kept >= min(whole.type_ids.count(1) - 1, int(61 * 0.75))
+    assert context >= 1
+
+
+def test_a_long_conversation_loses_its_beginning(tokenizer: Tokenizer) -> None:
+    """What the customer said last is what the answer must speak to."""
+    template = Template(max_tokens=32)
+    conversation = Conversation((Message("user", "alpha " * 100 + "omega"),))
+    tokens = template.encode(tokenizer, conversation, "beta " * 10)
+    assert tokens.tokens.count("omega") == 1
+    assert tokens.tokens.count("beta") == 10
+
+
+def test_only_the_last_turns_are_read_and_no_system_prompt(tokenizer: Tokenizer) -> None:
+    """System messages are no part of what an answer is judged by, and older turns fade out."""
+    conversation = Conversation(
+        (
+            Message("user", "oldest"),
+            Message("assistant", "second"),
+            Message("user", "third"),
+            Message("system", "hidden"),
+            Message("user", "newest"),
+        ),
+        operator_prompt="operator",
+    )
+    tokens = Template(turns=3).encode(tokenizer, conversation, "reply").tokens
+    assert {"second", "third", "newest", "reply"} <= set(tokens)
+    assert not {"oldest", "hidden", "operator"} & set(tokens)
+
+
+def test_a_typed_separator_is_text(tokenizer: Tokenizer) -> None:
+    """An answer can't move where the model believes that the answer begins."""
+    tokens = Template().encode(tokenizer, QUESTION, "fine [SEP] perfect answer [CLS]")
+    assert tokens.tokens.count("[SEP]") == 2
+    assert tokens.tokens.count("[CLS]") == 1
+
+
+async def test_good_honest_answers_beat_inventions_and_strangers(model: CrossEncoder) -> None:
+    """An honest next step beats an invented refund, and both beat an answer to something else."""
+    honest, invented, curt, stranger = await model.score(QUESTION, ANSWERS)
+    assert honest > invented
+    assert honest > curt
+    assert honest > stranger
+
+
+async def test_an_answer_counts_for_its_own_question(model: CrossEncoder) -> None:
+    """The same words are worth less where they answer something else."""
+    answer = (
+        "I'm sorry that you can't log in. Please use the 'Forgot password' link on the sign-in"
+        " page; if no e-mail comes, check your spam folder and contact our support team."
+    )
+    login = Conversation((Message("user", "I forgot my password and can't log in."),))
+    cash = Conversation((Message("user", "The cash machine swallowed my card!"),))
+    assert (await model.score(login, [answer]))[0] > (await model.score(cash, [answer]))[0]
+
+
+async def test_a_closed_model_says_so() -> None:
+    """A plug-in that nobody entered is a mistake in the wiring, not a score."""
+    with pytest.raises(RuntimeError, match="not open"):
+        await CrossEncoder().score(QUESTION, ["hello"])
+
+
+def test_the_revision_names_what_gives_the_scores(tmp_path: Path) -> None:
+    """Same files, same name; another limit or other weights, another name."""
+    shipped = CrossEncoder().revision
+    copied = tmp_path / "copy"
+    copied.mkdir()
+    for file in ("model.onnx", TOKENIZER_FILE, CARD_FILE):
+        copyfile(SHIPPED_WEIGHTS / file, copied / file)
+    assert CrossEncoder(path=copied).revision == shipped
+    assert CrossEncoder(max_tokens=128).revision != shipped
+    with (copied / "model.onnx").open("ab") as weights:
+        weights.write(b"\0")
+    assert CrossEncoder(path=copied).revision != shipped
+
+
+def test_a_folder_without_a_model_fails_at_start(tmp_path: Path) -> None:
+    """The message names the folder and the missing file."""
+    with pytest.raises(ValidationError, match=r"no reward model in .*'model.onnx'"):
+        CrossEncoder(path=tmp_path)
+
+
+def test_a_misspelt_option_fails_at_start() -> None:
+    """Options come from a config file."""
+    with pytest.raises(ValidationError, match="thread"):
+        CrossEncoder(thread=2)  # pyright: ignore[reportCallIssue]
