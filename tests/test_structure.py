@@ -16,9 +16,17 @@ SOURCES = [
 # Where a file's claims are tested, if not in the test that mirrors it: by something more real.
 TESTED_ELSEWHERE = {
     "gateway/__main__.py": "tests/test_docs.py",
+    "gateway/alignment/card.py": "tests/gateway/alignment/test_export.py",
+    "gateway/alignment/dataset.py": "tests/gateway/alignment/test_export.py",
+    "gateway/alignment/manifest.py": "tests/gateway/alignment/test_export.py",
+    "gateway/alignment/reward_network.py": "tests/train/test_reward_training.py",
+    "gateway/alignment/reward_objective.py": "tests/train/test_reward_training.py",
+    "gateway/alignment/reward_training.py": "tests/train/test_reward_training.py",
+    "gateway/alignment/rows.py": "tests/gateway/alignment/test_export.py",
     "gateway/app.py": "tests/server/test_chat.py",
     "gateway/conclusion.py": "tests/gateway/test_pipeline.py",
     "gateway/errors.py": "tests/server/test_chat.py",
+    "gateway/ledger/tables.py": "tests/gateway/ledger/test_schema.py",
     "gateway/openai/errors.py": "tests/server/test_chat.py",
     "gateway/openai/fields.py": "tests/gateway/openai/test_requests.py",
     "gateway/openai/responses.py": "tests/server/test_chat.py",
