@@ -44,7 +44,7 @@ run: $(VENV)/.installed ## serve on PORT with CONFIG
 
 test: $(VENV)/.installed-dev ## all tests but the slow suites below
 	@$(BIN)/winnow models pull smollm2-135m-instruct
-	@$(BIN)/python -m pytest -m "not vllm and not trl and not train" \
+	@$(BIN)/python -m pytest -m "not vllm and not trl" \
 		--cov --cov-report=term:skip-covered -q
 
 check: $(VENV)/.installed-dev ## lint, types, import layers
