@@ -13,7 +13,7 @@ from gateway.errors import RequestError, Unavailable
 from gateway.openai.errors import error_body
 from gateway.operations.last_resort import LastResort
 from gateway.operations.request_ids import RequestIds
-from gateway.routes import chat, feedback, health, models
+from gateway.routes import chat, feedback, health, models, welcome
 from gateway.routes.context import Gateway
 
 
@@ -35,7 +35,7 @@ def create_app(open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]])
     )
     app.add_middleware(LastResort)
     app.add_middleware(RequestIds)
-    for router in (chat.router, models.router, feedback.router, health.router):
+    for router in (chat.router, models.router, feedback.router, health.router, welcome.router):
         app.include_router(router)
     app.add_exception_handler(RequestError, _on_request_error)
     app.add_exception_handler(Unavailable, _on_unavailable)

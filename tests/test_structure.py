@@ -38,6 +38,7 @@ TESTED_ELSEWHERE = {
     "gateway/routes/feedback.py": "tests/server/test_feedback.py",
     "gateway/routes/health.py": "tests/server/test_chat.py",
     "gateway/routes/models.py": "tests/server/test_chat.py",
+    "gateway/routes/welcome.py": "tests/server/test_chat.py",
     "gateway/scoring.py": "tests/gateway/test_pipeline.py",
     "gateway/serving.py": "tests/server/test_serve.py",
     "gateway/upstreams/scripted.py": "tests/gateway/test_sampling.py",

@@ -58,6 +58,7 @@ class Bars:
             unit or MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=errors,
+            transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -71,6 +72,10 @@ class Bars:
     def close(self) -> None:
         """Stop drawing; what is printed from now on stands where it is printed."""
         self._progress.stop()
+
+    def pulse(self, name: str) -> None:
+        """Show that something of that name goes on, for as long as this is drawn."""
+        self._tasks[name] = self._progress.add_task(name, total=None)
 
     def report(self, name: str, done: int, total: int) -> None:
         """`done` of `total` of the thing of that name. Nothing is drawn for what was there."""

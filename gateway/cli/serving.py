@@ -32,13 +32,12 @@ def serve(
         with errors.status("Checking the config, the policies' examples and the reward model"):
             asyncio.run(preflight(settings))
             settings = serving.demand_keys_beyond_loopback(settings, host)
-        with (
-            Bars(DownloadColumn()) as bars,
-            serving.running_engines(settings, bars.report) as resolved,
-        ):
-            bars.close()
-            _announce(settings, host, port)
-            serving.run(resolved, listener, workers)
+        with Bars(DownloadColumn()) as bars:
+            bars.pulse("Starting the engine")
+            with serving.running_engines(settings, bars.report) as resolved:
+                bars.close()
+                _announce(settings, host, port)
+                serving.run(resolved, listener, workers)
 
 
 def check(

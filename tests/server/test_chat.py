@@ -160,6 +160,13 @@ def test_what_is_not_served_says_so_in_openais_shape(
     assert "error" in response.json()
 
 
+def test_the_printed_url_says_what_is_here(gateway: Running):
+    """Somebody will open it in a browser."""
+    welcome = gateway.client.get("/")
+    assert "/v1/chat/completions" in welcome.text
+    assert welcome.headers["content-type"].startswith("text/plain")
+
+
 def test_models_are_listed_and_found(gateway: Running):
     """What a client asks first."""
     assert [m["id"] for m in gateway.client.get("/v1/models").json()["data"]] == ["support"]
