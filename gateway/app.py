@@ -31,7 +31,12 @@ def create_app(open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]])
 
     # The interactive docs load their scripts from elsewhere: a gateway's pages must not.
     app = FastAPI(
-        title="Winnow", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Winnow",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # the redirect would quote the client's own Host header
     )
     app.add_middleware(LastResort)
     app.add_middleware(RequestIds)

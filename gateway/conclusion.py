@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.errors import GuardUnavailable, UpstreamFailure, UpstreamTimeout, WinnowError
+from gateway.errors import (
+    ContextLengthExceeded,
+    GuardUnavailable,
+    RequestError,
+    UpstreamFailure,
+    UpstreamRefusal,
+    UpstreamTimeout,
+    WinnowError,
+)
 from gateway.guard import Guard
 from gateway.types import (
     Choice,
@@ -16,15 +24,17 @@ from gateway.types import (
 )
 
 
-def blocked_input(exchange: Exchange, guard: Guard) -> Exchange:
-    """What the customer wrote may not be answered: a template says so.
+def refused_input(exchange: Exchange, guard: Guard) -> Exchange | None:
+    """The exchange with a template as its answer, if what the customer wrote may not be answered.
 
     A policy that could not run is not a block: that is an outage, and has no choices.
     """
-    blocking = [s.blocked_by for s in exchange.input_screenings if s.blocked_by is not None]
-    if any(verdict.action == "error" for verdict in blocking):
+    blocking = [s.blocked_by for s in exchange.input_screenings]
+    if any(verdict is not None and verdict.action == "error" for verdict in blocking):
         return replace(exchange, outcome="guard_failed")
-    choices = tuple(_template(i, blocking[0], guard) for i in range(exchange.request.n_choices))
+    if (last := blocking[-1]) is None:
+        return None
+    choices = tuple(_template(i, last, guard) for i in range(exchange.request.n_choices))
     return replace(exchange, outcome="blocked_input", choices=choices)
 
 
@@ -59,14 +69,23 @@ def answered_or_raise(exchange: Exchange) -> Exchange:
     if exchange.outcome == "guard_failed":
         raise GuardUnavailable("A policy that has to judge this text could not run.")
     if exchange.outcome == "upstream_failed":
-        late = any(
-            c.candidate.outcome == "censored" or c.candidate.error == "timeout"
-            for c in exchange.candidates
-        )
-        if late:
-            raise UpstreamTimeout("The model gave no answer in time.")
-        raise UpstreamFailure("The model's server gave no answer.")
+        raise _upstream_error({c.candidate.error for c in exchange.candidates})
     raise WinnowError(f"exchange {exchange.id} ended as {exchange.outcome!r} with nothing to show")
+
+
+def _upstream_error(errors: set[str | None]) -> WinnowError:
+    """Why no draw gave an answer: the client's doing first, as trying again would not help."""
+    if ContextLengthExceeded.code in errors:
+        return RequestError(
+            "The conversation is longer than the model can read.",
+            code=ContextLengthExceeded.code,
+            param="messages",
+        )
+    if UpstreamRefusal.code in errors:
+        return RequestError("The model's server refused the request.", code=UpstreamRefusal.code)
+    if UpstreamTimeout.code in errors or None in errors:  # a draw without an error was cut short
+        return UpstreamTimeout("The model gave no answer in time.")
+    return UpstreamFailure("The model's server gave no answer.")
 
 
 def _shown(index: int, pick: Selection, winner: ScoredCandidate) -> Choice:

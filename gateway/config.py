@@ -134,6 +134,7 @@ class LimitsSettings(Settings):
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 2**20
     max_messages: Annotated[int, Field(ge=1)] = 256
+    max_characters: Annotated[int, Field(ge=1)] = 65_536
 
 
 class GatewaySettings(Settings):

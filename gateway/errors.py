@@ -6,7 +6,9 @@
     ├── RequestError            the client's doing; has an HTTP status, a code and a parameter
     └── Unavailable             503 with Retry-After: nothing wrong with the request
         ├── UpstreamFailure     no complete answer came
-        │   └── UpstreamTimeout 504: it took too long
+        │   ├── UpstreamTimeout 504: it took too long
+        │   └── UpstreamRefusal the model's server takes no such request, here or elsewhere
+        │       └── ContextLengthExceeded  the conversation is longer than the model can read
         ├── GuardUnavailable    a policy that must run could not
         └── LedgerUnavailable   the exchange or vote could not be made durable
 
@@ -59,6 +61,21 @@ class UpstreamTimeout(UpstreamFailure):
 
     status = 504
     code = "upstream_timeout"
+
+
+class UpstreamRefusal(UpstreamFailure):
+    """The model's server finds fault with the request itself: trying again is of no use.
+
+    Once it reaches the client it is a `RequestError`: see `conclusion`.
+    """
+
+    code = "upstream_refused"
+
+
+class ContextLengthExceeded(UpstreamRefusal):
+    """The conversation is longer than the model can read."""
+
+    code = "context_length_exceeded"
 
 
 class GuardUnavailable(Unavailable):

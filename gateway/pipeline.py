@@ -6,13 +6,14 @@ not a lost one.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 
-from gateway.conclusion import answered_or_raise, blocked_input, concluded
+from gateway.conclusion import answered_or_raise, concluded, refused_input
 from gateway.guard import Guard
 from gateway.protocols import Ledger, RewardModel, Selector, StopRule, Upstream
 from gateway.sampling import Stopwatch, wave
@@ -25,6 +26,10 @@ from gateway.types import (
     Exchange,
     ScoredCandidate,
 )
+
+logger = logging.getLogger(__name__)
+
+REMOVED_TURN = "[removed]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,8 @@ class Pipeline:
     ) -> AsyncGenerator[Exchange]:
         """The exchange after each step; the last one has its outcome."""
         exchange = await self._screen_input(exchange, guard, watch)
-        if any(not s.passed for s in exchange.input_screenings):
-            yield blocked_input(exchange, guard)
+        if (refused := refused_input(exchange, guard)) is not None:
+            yield refused
             return
         async with aclosing(self._candidates(exchange, guard, watch)) as stages:
             async for stage in stages:
@@ -98,14 +103,18 @@ class Pipeline:
         yield concluded(exchange, picks, guard)
 
     async def _screen_input(self, exchange: Exchange, guard: Guard, watch: Stopwatch) -> Exchange:
-        """Judge every message that the client sent; the model sees them as they come out."""
+        """Judge every message that the client sent; the model sees them as they come out.
+
+        Only the last one can be refused. An older one that breaks a policy was refused when it
+        came, and clients send it along for ever: the model is told that something stood there.
+        """
         conversation = exchange.request.conversation
         screenings = [
             await guard.screen(message.content, "input", conversation, role=message.role)
             for message in conversation.messages
         ]
         messages = tuple(
-            replace(message, content=screening.shown)
+            replace(message, content=screening.shown if screening.passed else REMOVED_TURN)
             for message, screening in zip(conversation.messages, screenings, strict=True)
         )
         seen = replace(exchange.request, conversation=replace(conversation, messages=messages))
@@ -180,9 +189,17 @@ class Pipeline:
         started_ms = watch.ms()
         exchange = _timed(exchange, total=started_ms)
         # Shielded: a client that leaves now must not take the exchange along.
-        await asyncio.shield(asyncio.ensure_future(self.ledger.record(exchange)))
+        recording = asyncio.ensure_future(self.ledger.record(exchange))
+        recording.add_done_callback(_tell_of_failure)
+        await asyncio.shield(recording)
         commit_ms = watch.ms() - started_ms
         return _timed(exchange, commit=commit_ms, total=commit_ms)
+
+
+def _tell_of_failure(recording: asyncio.Future[None]) -> None:
+    """The client may have left by now, and then nobody else hears of it."""
+    if not recording.cancelled() and (failure := recording.exception()) is not None:
+        logger.warning("an exchange was not recorded: %s", type(failure).__name__)
 
 
 def _timed(exchange: Exchange, **milliseconds: float) -> Exchange:

@@ -1,13 +1,16 @@
 """Draws candidates: concurrent, each its own cancellable call."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
-from gateway.errors import UpstreamFailure, UpstreamTimeout
+from gateway.errors import UpstreamFailure
 from gateway.protocols import Upstream
 from gateway.types import Candidate, Conversation, SamplingParameters
+
+logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
@@ -72,12 +75,13 @@ async def _draw(
     try:
         completion = await upstream.complete(conversation, replace(sampling, seed=seed))
     except UpstreamFailure as failure:
+        logger.warning("a draw failed: %s", failure)
         return Candidate(
             index=index,
             outcome="failed",
             started_ms=started_ms,
             finished_ms=watch.ms(),
-            error="timeout" if isinstance(failure, UpstreamTimeout) else str(failure),
+            error=failure.code,
         )
     return Candidate(
         index=index,

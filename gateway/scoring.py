@@ -26,16 +26,16 @@ async def score(
         return [None] * len(answers)
     try:
         async with asyncio.timeout(timeout_s):
-            rewards = await reward.score(conversation, answers)
+            given = await reward.score(conversation, answers)
+        return _checked(given, len(answers))
     except Exception as failure:  # noqa: BLE001  whatever it is, the customer still gets an answer
         logger.warning("reward model %s failed: %s", reward.revision, type(failure).__name__)
         return [None] * len(answers)
-    if len(rewards) != len(answers) or not all(math.isfinite(r) for r in rewards):
-        logger.warning(
-            "reward model %s gave %d scores for %d answers, or one that is not finite",
-            reward.revision,
-            len(rewards),
-            len(answers),
-        )
-        return [None] * len(answers)
-    return [float(r) for r in rewards]
+
+
+def _checked(given: Sequence[float], expected: int) -> Sequence[float]:
+    """The scores as floats; ValueError or TypeError when they can't be what was asked for."""
+    rewards = [float(reward) for reward in given]
+    if len(rewards) != expected or not all(map(math.isfinite, rewards)):
+        raise ValueError(f"{len(rewards)} scores for {expected} answers, or one not finite")
+    return rewards

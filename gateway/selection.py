@@ -13,15 +13,15 @@ def choose(
     """Up to `n` different eligible candidates, the first pick first.
 
     Several picks are drawn one after the other without replacement, so a pick's probability is
-    the one it had given those before it. With no reward at all (the reward model failed) the
+    the one it had given those before it. Where a reward is missing (the reward model failed) the
     order is the candidates' own, with certainty: a customer still gets a policy-checked answer,
-    and replay can tell that nothing was drawn.
+    and replay can tell that nothing was drawn. A score that others lack says nothing.
     """
     remaining = [c for c in candidates if c.eligible]
     picks: list[Selection] = []
     while remaining and len(picks) < n:
-        scored = [c for c in remaining if c.reward is not None]
-        pick = selector.select(scored, rng) if scored else _in_order(remaining)
+        all_scored = all(c.reward is not None for c in remaining)
+        pick = selector.select(remaining, rng) if all_scored else _in_order(remaining)
         picks.append(pick)
         remaining = [c for c in remaining if c.candidate.index != pick.index]
     return tuple(picks)

@@ -1,10 +1,13 @@
 """Starts everything that `winnow serve` runs: the port, the engines, the workers."""
 
+import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +20,7 @@ from gateway.engines.supervisor import Engine, build_engine
 from gateway.engines.weights import Progress
 from gateway.errors import ConfigurationError
 from gateway.operations.access import is_loopback
+from gateway.operations.logs import configure_logging
 from gateway.wiring import key_store, live_gateway
 
 _SETTINGS_VARIABLE = "WINNOW_RESOLVED_SETTINGS"
@@ -123,17 +127,35 @@ def _with_upstreams(settings: GatewaySettings, engines: Mapping[str, Engine]) ->
 def run(settings: GatewaySettings, listener: socket.socket, workers: int) -> None:
     """Serve until a signal ends it. Several workers are processes that share the socket."""
     if workers == 1:
-        uvicorn.Server(_config(create_app(lambda: live_gateway(settings)))).run([listener])
+        _Server(_config(create_app(lambda: live_gateway(settings)))).run([listener])
         return
     os.environ[_SETTINGS_VARIABLE] = settings.model_dump_json()
     config = _config("gateway.serving:worker_app", workers=workers)
     Multiprocess(config, sockets=[listener]).run()
 
 
+class _Server(uvicorn.Server):
+    """A second signal ends it at once; uvicorn heeds only a second Ctrl-C."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+
+
 def worker_app() -> FastAPI:
     """The application of one of several workers; its parent has resolved the settings."""
+    configure_logging()
+    threading.Thread(target=_end_with_parent, name="parent-watcher", daemon=True).start()
     settings = GatewaySettings.model_validate_json(os.environ[_SETTINGS_VARIABLE])
     return create_app(lambda: live_gateway(settings))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would keep the port, and have no engine."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
@@ -141,7 +163,7 @@ def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
         app,
         factory=isinstance(app, str),
         workers=workers,
-        log_level="warning",
+        log_config=None,  # its messages come through our own handler, without what they quote
         access_log=False,
         server_header=False,
         lifespan="on",

@@ -104,7 +104,10 @@ CandidateOutcome = Literal["finished", "failed", "censored"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One draw, whatever became of it. Times are milliseconds since the request arrived."""
+    """One draw, whatever became of it. Times are milliseconds since the request arrived.
+
+    `error` is the code of the failure (`errors.UpstreamFailure.code`) where there was one.
+    """
 
     index: int
     outcome: CandidateOutcome

@@ -17,6 +17,7 @@ from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
 from gateway.openai.requests import Caps
 from gateway.operations.access import Access
+from gateway.operations.in_flight import InFlight
 from gateway.operations.keys import KeyCache, KeyStore
 from gateway.operations.tokens import FeedbackTokens, load_or_create_secret
 from gateway.pipeline import Deadlines, Pipeline
@@ -26,6 +27,8 @@ from gateway.protocols import RewardModel, Upstream
 from gateway.routes.context import Gateway
 from gateway.upstreams.failover import Failover
 from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
+
+_LAST_RECORDS_S = 5.0
 
 
 @asynccontextmanager
@@ -54,6 +57,7 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
                 reward_s=settings.reward.timeout_s if settings.reward else 0.0,
             ),
         )
+        in_flight = InFlight()
         yield Gateway(
             pipeline=pipeline,
             ledger=ledger,
@@ -64,7 +68,10 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             optional_policy_sets=frozenset(settings.policies.optional),
             api=settings.api,
             limits=settings.limits,
+            in_flight=in_flight,
         )
+        # Requests cut off at the end of the server's grace still have to be recorded.
+        await in_flight.drained(_LAST_RECORDS_S)
 
 
 def policy_sets(settings: PoliciesSettings) -> Mapping[str, PolicySet]:
@@ -159,6 +166,7 @@ def _caps(settings: GatewaySettings) -> Caps:
         max_tokens=settings.candidates.max_tokens,
         default_max_tokens=settings.candidates.default_max_tokens,
         max_messages=settings.limits.max_messages,
+        max_characters=settings.limits.max_characters,
         client_system=settings.api.client_system,
     )
 

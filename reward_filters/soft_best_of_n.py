@@ -49,8 +49,10 @@ class SoftBestOfN:
         )
 
     def _probabilities(self, rewards: Sequence[float]) -> list[float]:
-        logits = np.asarray(rewards, dtype=np.float64) / self.temperature
-        weights = np.exp(logits - logits.max())
+        values = np.asarray(rewards, dtype=np.float64)
+        # The maximum goes first: rewards may be as large as floats get.
+        with np.errstate(over="ignore"):
+            weights = np.exp((values - values.max()) / self.temperature)
         softmax = weights / weights.sum()
         mixed = (1 - self.exploration) * softmax + self.exploration / len(rewards)
         return [float(p) for p in mixed]

@@ -5,15 +5,14 @@
 Imports of what a command calls stand inside it: `winnow --help` must not wait for them.
 """
 
-import logging
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 
 from gateway import __version__
 from gateway.cli import alignment, keys, ledger, models, policies, reward, serving
-from gateway.cli.output import console, errors
+from gateway.cli.output import console
+from gateway.operations.logs import configure_logging
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -23,8 +22,7 @@ def main(
     *, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
 ) -> None:
     """A guarded chatbot serving gateway."""
-    handler = RichHandler(console=errors, show_path=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    configure_logging()
     if version:
         console.print(f"winnow {__version__}")
         raise typer.Exit

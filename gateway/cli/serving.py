@@ -38,6 +38,7 @@ def serve(
                 bars.close()
                 _announce(settings, host, port)
                 serving.run(resolved, listener, workers)
+        console.print("Winnow has stopped.")
 
 
 def check(

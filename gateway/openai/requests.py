@@ -26,6 +26,7 @@ def _without_nul(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_without_nul)]
+StopText = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_nul)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -93,10 +94,10 @@ class ChatCompletionBody(BaseModel):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    stop: Text | Annotated[list[Text], Field(max_length=4)] | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     user: Identifier | None = None
-    winnow: WinnowExtension = WinnowExtension()
+    winnow: WinnowExtension | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Caps:
     max_tokens: int = 1024
     default_max_tokens: int = 256
     max_messages: int = 256
+    max_characters: int = 65_536
     client_system: Literal["append", "refuse"] = "append"
 
 
@@ -135,6 +137,7 @@ def parse_chat_completion(
     except ValidationError as error:
         raise bad_request(error) from None
     ignored = _refuse_or_ignore(body.model_extra or {})
+    winnow = body.winnow or WinnowExtension()
     _check_turns(body, caps)
     if body.model not in operator_prompts:
         raise RequestError(
@@ -143,7 +146,7 @@ def parse_chat_completion(
             code="model_not_found",
             param="model",
         )
-    n_choices, n_candidates = _counts(body, caps)
+    n_choices, n_candidates = _counts(body, winnow, caps)
     chat = ChatRequest(
         model=body.model,
         conversation=Conversation(
@@ -153,19 +156,22 @@ def parse_chat_completion(
         sampling=_sampling(body, caps),
         n_choices=n_choices,
         n_candidates=n_candidates,
-        mode=body.winnow.mode,
-        policy_sets=tuple(dict.fromkeys(body.winnow.policies)),
-        session_id=body.winnow.session_id,
-        user_id=body.winnow.user_id or body.user,
-        consent=body.winnow.consent,
+        mode=winnow.mode,
+        policy_sets=tuple(dict.fromkeys(winnow.policies)),
+        session_id=winnow.session_id,
+        user_id=winnow.user_id or body.user,
+        consent=winnow.consent,
         ignored=ignored,
     )
     return ParsedRequest(
         chat=chat,
         stream=bool(body.stream),
         include_usage=bool(body.stream_options and body.stream_options.include_usage),
-        explain=body.winnow.explain,
+        explain=winnow.explain,
     )
+
+
+_DEPTH_OF_A_FIELD = 3  # messages, its index, content
 
 
 def bad_request(error: ValidationError) -> RequestError:
@@ -173,7 +179,11 @@ def bad_request(error: ValidationError) -> RequestError:
 
     The first problem only: a body that fails a thousand times must not give a long answer.
     """
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    # A value that may be text or a list fails as both: the deeper problem is in what was sent.
+    field = problems[0]["loc"][:_DEPTH_OF_A_FIELD]
+    same_field = (p for p in problems if p["loc"][:_DEPTH_OF_A_FIELD] == field)
+    problem = max(same_field, key=lambda p: len(p["loc"]))
     if problem["type"] == "json_invalid":
         return RequestError("The body is not valid JSON.", code="invalid_json")
     param = _param(problem["loc"])
@@ -210,6 +220,13 @@ def _check_turns(body: ChatCompletionBody, caps: Caps) -> None:
             code="invalid_value",
             param="messages",
         )
+    characters = sum(len(message.text) for message in body.messages)
+    if characters > caps.max_characters:
+        raise RequestError(
+            f"messages: {characters} characters in all are more than {caps.max_characters}.",
+            code="invalid_value",
+            param="messages",
+        )
     for i, message in enumerate(body.messages):
         if message.role == "tool":
             raise RequestError(
@@ -232,14 +249,14 @@ def _check_turns(body: ChatCompletionBody, caps: Caps) -> None:
         )
 
 
-def _counts(body: ChatCompletionBody, caps: Caps) -> tuple[int, int]:
+def _counts(body: ChatCompletionBody, winnow: WinnowExtension, caps: Caps) -> tuple[int, int]:
     n_choices = body.n or 1
     if n_choices > caps.max_candidates:
         raise RequestError(
             f"n: {n_choices} is more than {caps.max_candidates}.", code="invalid_value", param="n"
         )
-    default = 1 if body.winnow.mode == "fast" else caps.n_candidates
-    asked = body.winnow.n_candidates or default
+    default = 1 if winnow.mode == "fast" else caps.n_candidates
+    asked = winnow.n_candidates or default
     if asked > caps.max_candidates:
         raise RequestError(
             f"winnow.n_candidates: {asked} is more than {caps.max_candidates}.",

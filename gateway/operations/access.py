@@ -35,15 +35,15 @@ class Access:
     keys: Keys
     required: bool
 
-    async def caller(self, authorizations: Sequence[str], host: str) -> Caller:
-        """The caller behind these `Authorization` headers (all that were sent).
+    async def caller(self, authorizations: Sequence[str], hosts: Sequence[str]) -> Caller:
+        """The caller behind these `Authorization` and `Host` headers (all that were sent).
 
         Raises:
             RequestError: 401 without a valid key where one is demanded; 403 where a page of
                 another site reaches the demo through a name of its own (DNS rebinding).
         """
         if not self.required and not await self.keys.any_exist():
-            if not is_loopback(_hostname(host)):
+            if len(hosts) != 1 or not is_loopback(_hostname(hosts[0])):
                 raise RequestError(
                     "Without API keys only loopback host names are served.",
                     status=403,
@@ -85,7 +85,8 @@ def _hostname(host: str) -> str:
     """A `Host` header without its port: `[::1]:8000` gives `::1`."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if ":" in host else host
+    name, _, port = host.lower().partition(":")
+    return name if not port or port.isdecimal() else ""
 
 
 def _bearer(authorizations: Sequence[str]) -> str | None:

@@ -11,11 +11,14 @@ from gateway.config import ApiSettings, LimitsSettings
 from gateway.errors import RequestError
 from gateway.openai.requests import Caps
 from gateway.operations.access import Access
+from gateway.operations.in_flight import InFlight
 from gateway.pipeline import Pipeline
 from gateway.protocols import Ledger
 from gateway.types import Caller
 
 T = TypeVar("T")
+
+_BODY_TIMEOUT_S = 30.0
 
 
 class Tokens(Protocol):
@@ -41,6 +44,7 @@ class Gateway:
     optional_policy_sets: frozenset[str]
     api: ApiSettings
     limits: LimitsSettings
+    in_flight: InFlight
 
 
 def _gateway(request: Request) -> Gateway:
@@ -52,7 +56,7 @@ LiveGateway = Annotated[Gateway, Depends(_gateway)]
 
 async def _caller(request: Request, gateway: LiveGateway) -> Caller:
     return await gateway.access.caller(
-        request.headers.getlist("authorization"), request.headers.get("host", "")
+        request.headers.getlist("authorization"), request.headers.getlist("host")
     )
 
 
@@ -66,7 +70,8 @@ async def read_json(request: Request, max_bytes: int) -> bytes:
     first (CORS), so it cannot post to a gateway on its visitor's machine.
 
     Raises:
-        RequestError: 415 for another type or an encoded body, 413 for a body that is too large.
+        RequestError: 415 for another type or an encoded body, 413 for a body that is too large,
+            408 for one that does not come.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -78,12 +83,20 @@ async def read_json(request: Request, max_bytes: int) -> bytes:
             "An encoded body is not accepted.", status=415, code="unsupported_media_type"
         )
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > max_bytes:
-            raise RequestError(
-                f"The body is larger than {max_bytes} bytes.", status=413, code="body_too_large"
-            )
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > max_bytes:
+                    raise RequestError(
+                        f"The body is larger than {max_bytes} bytes.",
+                        status=413,
+                        code="body_too_large",
+                    )
+    except TimeoutError:
+        raise RequestError(
+            f"The body did not come within {_BODY_TIMEOUT_S:g} s.", status=408, code="body_timeout"
+        ) from None
     return bytes(body)
 
 

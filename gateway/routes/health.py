@@ -9,13 +9,13 @@ from gateway.routes.context import LiveGateway
 router = APIRouter()
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> dict[str, str]:
     """Alive: asks nothing of anybody, so that a database outage restarts no replica."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(gateway: LiveGateway, response: Response) -> dict[str, Any]:
     """Ready: every model has a server that answers, and the ledger takes writes."""
     checks = {f"model {name}": await u.ready() for name, u in gateway.pipeline.upstreams.items()}

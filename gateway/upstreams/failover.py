@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.errors import UpstreamFailure, UpstreamTimeout
+from gateway.errors import UpstreamFailure, UpstreamRefusal, UpstreamTimeout
 from gateway.protocols import Upstream
 from gateway.types import Completion, Conversation, SamplingParameters
 
 
 @dataclass(frozen=True, slots=True)
 class Failover:
-    """Tries its upstreams in order. One that took too long is not made up for by another."""
+    """Tries its upstreams in order.
+
+    One that took too long is not made up for by another, and a request that one refuses is
+    refused.
+    """
 
     upstreams: Sequence[Upstream]
 
@@ -21,7 +25,7 @@ class Failover:
         for upstream in others:
             try:
                 return await upstream.complete(conversation, sampling)
-            except UpstreamTimeout:
+            except (UpstreamTimeout, UpstreamRefusal):
                 raise
             except UpstreamFailure:
                 continue

@@ -10,7 +10,12 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel, Field, ValidationError
 
-from gateway.errors import UpstreamFailure, UpstreamTimeout
+from gateway.errors import (
+    ContextLengthExceeded,
+    UpstreamFailure,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
 from gateway.types import Completion, Conversation, JsonValue, SamplingParameters
 
 
@@ -33,6 +38,9 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect("vllm", seeds=False),
     )
 }
+
+
+_FAULTS_OF_THE_REQUEST = (400, 413, 422)
 
 
 class _Usage(BaseModel):
@@ -74,7 +82,12 @@ class OpenAICompatible:
         self._dialect = dialect
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(),
+            # How many requests run at once is the gateway's to limit, not this pool's; and no
+            # proxy of the environment comes between it and its own loopback engine.
+            transport=AiohttpTransport(
+                trust_env=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
+            ),
             base_url=base_url.rstrip("/") + "/",
             headers=headers,
             timeout=httpx.Timeout(timeout_s, connect=5.0),
@@ -154,10 +167,21 @@ def _wire_messages(conversation: Conversation) -> list[dict[str, JsonValue]]:
     ]
 
 
+def _failure(response: httpx.Response) -> UpstreamFailure:
+    """What an error status means. The body may quote the prompt: it is looked at, and not kept."""
+    told = f"the model's server answered HTTP {response.status_code}"
+    if response.status_code not in _FAULTS_OF_THE_REQUEST:
+        return UpstreamFailure(told)
+    # llama.cpp says exceed_context_size_error, vLLM "maximum context length", OpenAI the code.
+    body = response.text[:4096].lower()
+    too_long = "context_length" in body or "context length" in body or "context_size" in body
+    return ContextLengthExceeded(told) if too_long else UpstreamRefusal(told)
+
+
 def _completion(response: httpx.Response) -> Completion:
     """The answer in a response, or UpstreamFailure: the body itself is never quoted."""
     if not response.is_success:
-        raise UpstreamFailure(f"the model's server answered HTTP {response.status_code}")
+        raise _failure(response)
     try:
         body = _Body.model_validate_json(response.content)
     except ValidationError as failure:

@@ -9,7 +9,15 @@ from random import Random
 import pytest
 from uuid_utils import uuid7
 
-from gateway.errors import GuardUnavailable, LedgerUnavailable, UpstreamFailure, UpstreamTimeout
+from gateway.errors import (
+    ContextLengthExceeded,
+    GuardUnavailable,
+    LedgerUnavailable,
+    RequestError,
+    UpstreamFailure,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
 from gateway.guard import Guard
 from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
@@ -190,6 +198,21 @@ async def test_a_blocked_input_is_answered_by_the_template_of_its_category(pipel
     assert not upstream.calls
 
 
+async def test_an_older_turn_that_was_refused_does_not_end_the_conversation(pipeline: Pipeline):
+    """Clients send it along for ever; the model never sees it."""
+    pipeline, upstream = with_script(pipeline, Line("fine"))
+    turns = (
+        Message("user", "you bad bot"),
+        Message("assistant", "Let us stay polite."),
+        Message("user", "sorry, where is my order?"),
+    )
+    asked = replace(asking(), conversation=Conversation(turns))
+    exchange = await complete(pipeline, asked)
+    assert exchange.choices[0].text == "fine"
+    sent = [m.content for m in upstream.calls[0][0].messages]
+    assert sent == ["[removed]", "Let us stay polite.", "sorry, where is my order?"]
+
+
 async def test_when_all_are_blocked_the_template_is_sent(pipeline: Pipeline):
     """A block is an answer, not an error."""
     exchange = await complete(with_script(pipeline, Line("bad"))[0], asking())
@@ -267,12 +290,14 @@ async def test_a_candidate_that_fails_is_recorded_and_the_rest_go_on(pipeline: P
         (Line(failure=UpstreamFailure("down")), UpstreamFailure),
         (Line(failure=UpstreamTimeout("late")), UpstreamTimeout),
         (Line("slow", delay_s=30), UpstreamTimeout),
+        (Line(failure=UpstreamRefusal("no")), RequestError),
+        (Line(failure=ContextLengthExceeded("long")), RequestError),
     ],
 )
 async def test_no_candidate_at_all_is_an_error_that_is_recorded(
     pipeline: Pipeline, line: Line, error: type[Exception]
 ):
-    """503, or 504 when it was the time."""
+    """503, 504 when it was the time, 400 when the server finds fault with the request."""
     pipeline = replace(with_script(pipeline, line)[0], deadlines=Deadlines(0.1, 1))
     exchange_id = uuid7().hex
     with pytest.raises(error):

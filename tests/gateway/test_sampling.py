@@ -41,8 +41,8 @@ async def test_a_failed_draw_is_kept_and_the_others_go_on():
     outcomes = {c.index: (c.outcome, c.error) for c in candidates}
     assert outcomes == {
         0: ("finished", None),
-        1: ("failed", "HTTP 500"),
-        2: ("failed", "timeout"),
+        1: ("failed", "upstream_unavailable"),
+        2: ("failed", "upstream_timeout"),
     }
 
 

@@ -39,7 +39,7 @@ def test_without_rewards_the_first_candidate_is_taken_for_certain():
     assert (pick.index, pick.probability, pick.strategy) == (1, 1.0, "unscored-in-order")
 
 
-def test_a_scored_candidate_goes_before_one_without_a_score():
-    """Half a failure uses the half that worked."""
+def test_a_score_that_others_lack_decides_nothing():
+    """Half a failure is a failure: the one that got a score may be the worst."""
     (pick,) = choose([candidate(0, None), candidate(1, -9.0)], 1, SoftBestOfN(), Random(0))
-    assert pick.index == 1
+    assert (pick.index, pick.strategy) == (0, "unscored-in-order")

@@ -14,7 +14,7 @@ from reward_filters.best_of_n import BestOfN
 from reward_filters.soft_best_of_n import SoftBestOfN
 
 SELECTORS: list[Selector] = [BestOfN(), SoftBestOfN(), SoftBestOfN(temperature=5, exploration=1)]
-rewards_of_some = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8)
+rewards_of_some = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8)
 
 
 def scored(rewards: list[float]) -> list[ScoredCandidate]:

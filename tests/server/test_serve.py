@@ -1,5 +1,6 @@
 """`winnow serve` as a process: the real engine, the real signals."""
 
+import contextlib
 import os
 import re
 import signal
@@ -8,12 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+
+from gateway.upstreams.scripted import Line, ScriptedUpstream
+from gateway.upstreams.scripted_server import Seen, scripted_app
+from tests.server.conftest import served
 
 CONFIG = """
 models:
@@ -91,9 +97,9 @@ def engine_port(pid: int) -> int:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Generator[Served]:
+def serving(folder: Path, *arguments: str, config_text: str = CONFIG) -> Generator[Served]:
     config, log, port = folder / "winnow.yaml", folder / "log", free_port()
-    config.write_text(CONFIG)
+    config.write_text(config_text)
     process = winnow("serve", "-c", str(config), "--port", str(port), *arguments, log=log)
     try:
         url = f"http://127.0.0.1:{port}"
@@ -153,6 +159,41 @@ def test_several_workers_share_one_engine_and_one_ledger(tmp_path: Path):
             assert httpx.post(f"{up.url}/v1/feedback", json=vote).status_code == 200
         port = engine_port(up.process.pid)
     assert eventually(lambda: not engines_of(port), 10)
+
+
+@contextmanager
+def slow_upstream() -> Generator[str]:
+    """A config whose model takes a minute."""
+    slow = scripted_app(ScriptedUpstream([Line("late", delay_s=60)]), Seen())
+    with served(slow) as url:
+        upstream = f'{{base_url: "{url}/v1", model: scripted}}'
+        yield f"models: {{support: {{upstreams: [{upstream}]}}}}\nreward: null\n"
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path):
+    """The first one waits for the answers that are under way."""
+    with (
+        slow_upstream() as config,
+        serving(tmp_path, config_text=config) as up,
+        ThreadPoolExecutor(1) as client,
+    ):
+        asking = client.submit(up.chat)
+        time.sleep(1)
+        up.process.terminate()
+        time.sleep(1)
+        assert up.process.poll() is None
+        up.process.terminate()
+        assert up.process.wait(10) is not None
+        with contextlib.suppress(httpx.HTTPError):
+            assert asking.result().status_code == 503
+    assert "Traceback" not in up.log.read_text()
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path):
+    """Else they would keep the port, and have no engine."""
+    with slow_upstream() as config, serving(tmp_path, "--workers", "2", config_text=config) as up:
+        up.process.kill()
+        assert eventually(lambda: not answers(up.url, "/healthz"), 15)
 
 
 def refused(folder: Path, *arguments: str) -> str:

@@ -52,6 +52,8 @@ def test_an_n_that_is_not_a_small_positive_integer_is_named(n: object):
         ({"messages": []}, "messages"),
         ({"messages": "hi"}, "messages"),
         ({"messages": HELLO * 300}, "messages"),
+        ({"messages": [{"role": "user", "content": "x" * 66_000}]}, "messages"),
+        ({"stop": ""}, "stop"),
         ({"messages": [{"role": "user", "content": "a\0b"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
         ({"messages": [{"role": "owner", "content": "x"}]}, "messages[0].role"),
@@ -135,6 +137,19 @@ def test_the_text_of_a_message_never_stands_in_the_error():
     with pytest.raises(RequestError) as caught:
         parse(messages=[{"role": "user", "content": secret, "tool_calls": secret}])
     assert "4111" not in str(caught.value)
+
+
+def test_an_image_is_refused_for_what_it_is():
+    """Not for failing to be a string."""
+    part = {"type": "image_url", "image_url": {"url": "http://x"}}
+    with pytest.raises(RequestError) as caught:
+        parse(messages=[{"role": "user", "content": [part]}])
+    assert (caught.value.param or "").startswith("messages[0].content[0]")
+
+
+def test_an_extension_that_is_null_is_none():
+    """As SDKs send what was not set."""
+    assert parse(winnow=None).chat.n_candidates == 4
 
 
 def test_content_parts_are_joined_as_the_model_will_read_them():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.errors import UpstreamFailure, UpstreamTimeout
+from gateway.errors import UpstreamFailure, UpstreamRefusal, UpstreamTimeout
 from gateway.types import Conversation, Message, SamplingParameters
 from gateway.upstreams.failover import Failover
 from gateway.upstreams.scripted import Line, ScriptedUpstream
@@ -22,6 +22,15 @@ async def test_when_all_are_down_the_last_failure_is_told():
     """There is nobody left to ask."""
     with pytest.raises(UpstreamFailure, match="down"):
         await Failover([DOWN, DOWN]).complete(ASKED, SAMPLING)
+
+
+async def test_a_refused_request_is_not_tried_elsewhere():
+    """The next server would refuse it too."""
+    second = ScriptedUpstream([Line("x")])
+    first = ScriptedUpstream([Line(failure=UpstreamRefusal("too long"))])
+    with pytest.raises(UpstreamRefusal):
+        await Failover([first, second]).complete(ASKED, SAMPLING)
+    assert not second.calls
 
 
 async def test_a_timeout_is_not_tried_elsewhere():

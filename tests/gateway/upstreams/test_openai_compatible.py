@@ -7,7 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.errors import UpstreamFailure, UpstreamTimeout
+from gateway.errors import (
+    ContextLengthExceeded,
+    UpstreamFailure,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
 from gateway.types import Completion, Conversation, Message, SamplingParameters
 from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
 
@@ -132,6 +137,26 @@ async def test_what_is_not_a_whole_answer_is_a_failure(body: bytes):
         with pytest.raises(UpstreamFailure) as caught:
             await asked(url)
     assert "cut" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"error": {"type": "exceed_context_size_error"}}', ContextLengthExceeded),
+        (b'{"error": {"message": "maximum context length is 2048"}}', ContextLengthExceeded),
+        (b'{"error": {"code": "context_length_exceeded"}}', ContextLengthExceeded),
+        (b'{"error": {"message": "bad stop"}}', UpstreamRefusal),
+        (b"", UpstreamRefusal),
+    ],
+)
+async def test_a_request_that_the_server_refuses_is_not_an_outage(
+    body: bytes, error: type[UpstreamRefusal]
+):
+    """Trying again, here or elsewhere, would end in the same way."""
+    async with listening(answering(body, "400 Bad Request")) as url:
+        with pytest.raises(UpstreamRefusal) as caught:
+            await asked(url)
+    assert type(caught.value) is error
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "429 Too Many Requests", "500 Oops"])
