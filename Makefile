@@ -57,7 +57,7 @@ format: $(VENV)/.installed-dev ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## the benchmarks, side by side in one run
+bench: $(VENV)/.installed-dev ## the benchmarks, side by side in one run (bench.best_of_n asks a running gateway)
 	@$(BIN)/python -m bench
 
 lock: $(VENV)/.installed-dev ## refresh the hash-locked versions
