@@ -1,3 +1,5 @@
+# Typer types its Option and Argument only in part:
+# pyright: reportUnknownMemberType=false
 """Ten customer messages answered with one candidate and with four, side by side.
 
 `python -m bench.best_of_n --url http://127.0.0.1:8000` asks a running gateway (the demo, or with
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 MESSAGES = (
@@ -43,7 +46,7 @@ def cell(answer: dict[str, Any], seconds: float) -> str:
     reward = "-" if winnow["reward"] is None else f"{winnow['reward']:.2f}"
     counts = winnow["candidates"]
     head = f"[reward {reward}, {counts['passed']}/{counts['sampled']} passed, {seconds:.1f} s"
-    return f"{head}, {choice['finish_reason']}]\n{choice['message']['content']}"
+    return escape(f"{head}, {choice['finish_reason']}]\n{choice['message']['content']}")
 
 
 def main(

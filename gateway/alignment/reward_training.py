@@ -33,8 +33,6 @@ from reward_filters.cross_encoder import MODEL_FILE, TOKENIZER_FILE, Template, l
 
 BASE_WEIGHTS = "model.safetensors"
 _WARM_UP = 0.1
-# BERT's vocabularies in English have [PAD], [UNK], [CLS], [SEP] and [MASK] up to here, words after.
-_MASK = 103
 _BATCHES_SORTED_TOGETHER = 8
 _SCORED_AT_ONCE = 32
 _LARGEST_GRADIENT = 1.0
@@ -49,8 +47,7 @@ class TrainingSettings:
 
     `focus` is part of the name of the models whose answers are to be told apart (`model` of a
     candidate): pairs of two of them count double. `strangers` is how often a conversation gets a
-    good answer to another one, which is to lose. `masked` is the share of tokens hidden at each
-    step, anew each time: a few thousand answers are soon learnt by heart.
+    good answer to another one, which is to lose.
     """
 
     base: Path
@@ -66,7 +63,6 @@ class TrainingSettings:
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     strangers: Annotated[float, Field(ge=0, le=1)] = 0.3
-    masked: Annotated[float, Field(ge=0, lt=1)] = 0.1
     seed: int = 0
 
 
@@ -138,7 +134,7 @@ def fit(
     losses: list[float] = []
     for step, batch in enumerate(_batches(seen, settings, rng), 1):
         drawn = [strangers.join(reward_objective.thinned(i, rng)) for i in batch]
-        losses.append(_step(network, optimizer, drawn, zero, settings.masked))
+        losses.append(_step(network, optimizer, drawn, zero))
         schedule.step()
         recent = losses[-math.ceil(steps / settings.epochs) :]
         report(Progress(held_out + 1, settings.folds, step, steps, sum(recent) / len(recent)))
@@ -248,23 +244,16 @@ def _step(
     optimizer: torch.optim.Optimizer,
     items: Sequence[Item],
     zero: float,
-    share: float,
 ) -> float:
-    ids, mask, types = reward_network.padded([row for i in items for row in i.rows])
+    rows = [row for i in items for row in i.rows]
     with torch.autocast("cpu", torch.bfloat16):
-        scores, flags = network(_masked(ids, share), mask, types)
+        scores, flags = network(*reward_network.padded(rows))
     loss = reward_objective.loss(scores.float(), flags.float(), items, zero)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
     optimizer.step()
     optimizer.zero_grad()
     return float(loss.detach())
-
-
-def _masked(ids: Tensor, share: float) -> Tensor:
-    """The ids with that share of the words hidden behind [MASK]; special tokens stay."""
-    hidden = (torch.rand(ids.shape) < share) & (ids > _MASK)
-    return ids.masked_fill(hidden, _MASK)
 
 
 def _rates(steps: int) -> Callable[[int], float]:

@@ -5,12 +5,21 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    DisconnectionError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from gateway.errors import ConfigurationError, LedgerUnavailable
+from gateway.errors import ConfigurationError, LedgerUnavailable, WinnowError
 
 _RESULT_CODE = 0xFF  # SQLite's extended result codes hold the primary one in the lowest byte
+_OPENED = "opened file"
 
 
 def absolute_url(url: str, folder: Path) -> str:
@@ -84,6 +93,8 @@ def opening(url: str) -> Generator[None]:
 
 def explained(error: Exception) -> str:
     """What went wrong, in words that hold nothing of what was to be written."""
+    if isinstance(error, WinnowError):
+        return str(error)
     if isinstance(error, DBAPIError):
         if _is_locked(error):
             return "the ledger is locked by another process"
@@ -91,6 +102,22 @@ def explained(error: Exception) -> str:
             return f"the ledger cannot be used: {error.orig}"
     kind = "the database" if isinstance(error, SQLAlchemyError) else "the gateway"
     return f"the ledger cannot be used: {type(error).__name__} from {kind}"
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database itself is out of order, whatever it was asked to do."""
+    return isinstance(error, OperationalError) or type(error) is DatabaseError
+
+
+def demand_same_file(connection: Connection) -> None:
+    """Check that the ledger's path still leads to the file that this connection has open.
+
+    Raises:
+        LedgerUnavailable: it was deleted, moved or replaced, so that what the connection wrote
+            is lost to whoever opens the ledger next.
+    """
+    if connection.info[_OPENED] != _identity(Path(connection.engine.url.database or "")):
+        raise LedgerUnavailable("the ledger's file was deleted, moved or replaced")
 
 
 def _is_locked(error: DBAPIError) -> bool:
@@ -106,7 +133,7 @@ def _parsed(url: str) -> URL:
 
 
 def _engine(url: str, begin: str, busy_timeout_s: float, connections: int) -> Engine:
-    database_path(url)
+    path = database_path(url)
     engine = create_engine(
         url,
         pool_size=connections,
@@ -116,19 +143,46 @@ def _engine(url: str, begin: str, busy_timeout_s: float, connections: int) -> En
         json_deserializer=_as_it_is,
     )
 
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+    def open_file(
+        _dialect: object, entry: ConnectionPoolEntry, _args: object, _options: object
+    ) -> sqlite3.Connection:
+        # Looked at before it is opened: a file put there in between is taken for another one at
+        # the next look, never another one for this.
+        entry.info[_OPENED] = _identity(path)
+        # mode=rw: a ledger is made by `schema.upgrade` only, never for want of one.
+        return sqlite3.connect(
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=busy_timeout_s, check_same_thread=False
+        )
+
+    def prepare(connection: sqlite3.Connection, _entry: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        connection.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # every commit is on disk
         connection.execute("PRAGMA foreign_keys = ON")
 
+    def check_out(
+        _connection: object, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        if entry.info[_OPENED] != _identity(path):
+            raise DisconnectionError  # the pool opens the file anew
+
     def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    event.listen(engine, "do_connect", open_file)
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "checkout", check_out)
     event.listen(engine, "begin", begin_transaction)
     return engine
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file from another, whatever their names; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _as_it_is(document: str) -> str:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from gateway.errors import ConfigurationError
 from gateway.ledger.database import database_path, opening, writing_engine
 
+_VERIFIED = "schema verified"
+
 
 def upgrade(url: str) -> None:
     """Create the ledger, or bring it to this version's schema; nothing happens where it is.
@@ -45,6 +47,13 @@ def verify(connection: Connection) -> None:
             f"ledger.url: the ledger has schema {found or 'none'}, this version needs {head}:"
             " run 'winnow db upgrade'"
         )
+
+
+def verify_once(connection: Connection) -> None:
+    """`verify`, the first time that a pooled connection comes by."""
+    if not connection.info.get(_VERIFIED):
+        verify(connection)
+        connection.info[_VERIFIED] = True
 
 
 def _migrate(url: str) -> None:

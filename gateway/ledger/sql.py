@@ -14,12 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.errors import Conflict, LedgerUnavailable
 from gateway.ledger.codec import EVENTS, EXCHANGES, escape
 from gateway.ledger.database import explained, opening, reading_engine, writing_engine
-from gateway.ledger.schema import verify
+from gateway.ledger.outages import OutageLog
+from gateway.ledger.schema import verify_once
 from gateway.ledger.tables import exchanges, feedback
 from gateway.ledger.writer import GroupCommitWriter
 from gateway.types import Exchange, FeedbackEvent
 
 T = TypeVar("T")
+
+_READY_WITHIN_S = 1.0
 
 
 class SqlLedger:
@@ -27,7 +30,9 @@ class SqlLedger:
 
     An asynchronous context manager. Several processes may use one SQLite file: each waits for
     the others' commits up to `busy_timeout_s`, then raises LedgerUnavailable. A write that was
-    queued is carried out even if its caller is cancelled.
+    queued is carried out even if its caller is cancelled. While the file is deleted, moved or
+    replaced by one that has another schema, everything raises LedgerUnavailable; once it is
+    there again, the ledger works again. Every kind of failure is logged, without what it befell.
 
     Raises:
         ConfigurationError: from the constructor, the URL is wrong; on entering, the file
@@ -40,7 +45,8 @@ class SqlLedger:
         self._url = url
         self._writing = writing_engine(url, busy_timeout_s=busy_timeout_s)
         self._reading = reading_engine(url, busy_timeout_s=busy_timeout_s, connections=readers)
-        self._writer = GroupCommitWriter(self._writing, queue_limit=queue_limit)
+        self._outages = OutageLog()
+        self._writer = GroupCommitWriter(self._writing, self._outages, queue_limit=queue_limit)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ledger-reader")
 
     async def __aenter__(self) -> Self:
@@ -69,9 +75,16 @@ class SqlLedger:
         return await self._read(partial(_find_events, exchange_id))
 
     async def ready(self) -> bool:
+        """Whether the store answers, and takes writes as far as is known; never raises.
+
+        After a commit that failed a write is tried. No answer within a second is a no.
+        """
         try:
-            await self._read(lambda connection: connection.execute(select(exchanges.c.id).limit(1)))
-        except LedgerUnavailable:
+            async with asyncio.timeout(_READY_WITHIN_S):
+                await self._read(_find_any)
+                if self._writer.failing:
+                    await asyncio.wrap_future(self._writer.probe())
+        except (LedgerUnavailable, TimeoutError):
             return False
         return self._writer.running
 
@@ -88,12 +101,14 @@ class SqlLedger:
             with self._reading.connect() as connection:
                 return query(connection)
         except (SQLAlchemyError, ValidationError) as error:
+            reason = explained(error)
+            self._outages.tell(reason)
             # not chained: pydantic's message would quote what stands in the ledger
-            raise LedgerUnavailable(explained(error)) from None
+            raise LedgerUnavailable(reason) from None
 
     def _verify(self) -> None:
         with opening(self._url), self._writing.begin() as connection:
-            verify(connection)
+            verify_once(connection)
 
     def _release(self) -> None:
         self._readers.shutdown()
@@ -112,6 +127,10 @@ def _insert_exchange(exchange: Exchange, connection: Connection) -> None:
         "document": EXCHANGES.encode(exchange),
     }
     connection.execute(insert(exchanges), row)
+
+
+def _find_any(connection: Connection) -> str | None:
+    return connection.scalar(select(exchanges.c.id).limit(1))
 
 
 def _find_exchange(exchange_id: str, connection: Connection) -> Exchange | None:

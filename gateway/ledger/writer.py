@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from gateway.errors import LedgerUnavailable, WinnowError
-from gateway.ledger.database import explained
+from gateway.ledger.database import demand_same_file, explained, is_outage
+from gateway.ledger.outages import OutageLog
+from gateway.ledger.schema import verify_once
 
 T = TypeVar("T")
 
@@ -29,21 +31,37 @@ class _Write:
 class GroupCommitWriter:
     """Runs pieces of work in order, many to a transaction, each in a savepoint of its own.
 
-    Futures are resolved after the commit. A piece of work that fails is undone alone; when the
-    transaction itself fails, all of its pieces do.
+    Futures are resolved after the commit, and only while the ledger's path leads to the file
+    that was written. A piece of work that fails is undone alone; when the database fails, all
+    pieces of the transaction do.
     """
 
-    def __init__(self, engine: Engine, *, queue_limit: int = 1024, batch_limit: int = 256) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        outages: OutageLog,
+        *,
+        queue_limit: int = 1024,
+        batch_limit: int = 256,
+    ) -> None:
         self._engine = engine
+        self._outages = outages
         self._batch_limit = batch_limit
         self._queue: Queue[_Write | None] = Queue(queue_limit)
         self._closing = Lock()
         self._open = False
+        self._failing = False
+        self._probe: Future[None] | None = None
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
 
     @property
     def running(self) -> bool:
         return self._open and self._thread.is_alive()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last transaction was lost."""
+        return self._failing
 
     def start(self) -> None:
         self._open = True
@@ -74,8 +92,20 @@ class GroupCommitWriter:
             try:
                 self._queue.put_nowait(_Write(work, future))
             except Full:
-                raise LedgerUnavailable("the ledger's queue is full") from None
+                full = LedgerUnavailable("the ledger's queue is full")
+                self._outages.tell(str(full))
+                raise full from None
         return future
+
+    def probe(self) -> Future[None]:
+        """Queue a write that changes nothing; while one waits, that one is returned.
+
+        Raises:
+            LedgerUnavailable: as `submit`.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = self.submit(_write_nothing)
+        return self._probe
 
     def _run(self) -> None:
         while batch := self._next_batch():
@@ -99,28 +129,43 @@ class GroupCommitWriter:
 
     def _commit(self, batch: list[_Write]) -> None:
         try:
-            with self._engine.begin() as connection:
-                settlements = [_attempt(connection, write) for write in batch]
+            with self._engine.connect() as connection:
+                with connection.begin():
+                    verify_once(connection)
+                    settlements = [self._attempt(connection, write) for write in batch]
+                demand_same_file(connection)
         except Exception as error:  # noqa: BLE001 - the thread outlives every failure
+            self._failing = True
+            self._outages.tell(explained(error))
             for write in batch:
                 write.future.set_exception(_unavailable(error))
             return
+        self._failing = False
         for settle in settlements:
             settle()
 
+    def _attempt(self, connection: Connection, write: _Write) -> Callable[[], None]:
+        """Do one piece of work, and return what tells its caller so once it is committed."""
+        savepoint = connection.begin_nested()
+        try:
+            value = write.work(connection)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            # A full disk may have undone the whole transaction: then this raises, and all fail.
+            savepoint.rollback()
+            if isinstance(error, WinnowError):
+                return partial(write.future.set_exception, error)
+            self._outages.tell(explained(error))
+            return partial(write.future.set_exception, _unavailable(error))
+        savepoint.commit()
+        return partial(write.future.set_result, value)
 
-def _attempt(connection: Connection, write: _Write) -> Callable[[], None]:
-    """Do one piece of work, and return what tells its caller so once it is committed."""
-    savepoint = connection.begin_nested()
-    try:
-        value = write.work(connection)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is that caller's alone
-        # A full disk may have undone the whole transaction: then this raises, and all fail.
-        savepoint.rollback()
-        ours = error if isinstance(error, WinnowError) else _unavailable(error)
-        return partial(write.future.set_exception, ours)
-    savepoint.commit()
-    return partial(write.future.set_result, value)
+
+def _write_nothing(connection: Connection) -> None:
+    """Write a page as it is: only that tells whether there is room for another."""
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    connection.exec_driver_sql(f"PRAGMA user_version = {version}")
 
 
 def _unavailable(error: Exception) -> LedgerUnavailable:

@@ -129,7 +129,7 @@ async def _exchange(
         caller = None
     else:
         caller = await gateway.access.caller(
-            request.headers.getlist("authorization"), request.headers.get("host", "")
+            request.headers.getlist("authorization"), request.headers.getlist("host")
         )
         demand_role(caller, "feedback", "chat")
     exchange = await gateway.ledger.exchange(_bare(exchange_id or ""))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, event, text
 
 from gateway.errors import Conflict, LedgerUnavailable
 from gateway.ledger.database import reading_engine, writing_engine
+from gateway.ledger.outages import OutageLog
 from gateway.ledger.writer import GroupCommitWriter
 
 
@@ -44,7 +45,7 @@ def _numbers(url: str) -> set[int]:
 
 def test_what_queues_up_is_one_commit(url: str, engine: Engine, commits: list[Connection]) -> None:
     """While one transaction runs, two hundred writes come in: they are durable by one more."""
-    writer = GroupCommitWriter(engine)
+    writer = GroupCommitWriter(engine, OutageLog())
     started, go_on = Event(), Event()
 
     def hold(_: Connection) -> None:
@@ -67,7 +68,7 @@ def test_a_future_is_resolved_after_its_commit(
     url: str, engine: Engine, commits: list[Connection]
 ) -> None:
     """At the moment of the answer another connection sees the row."""
-    writer = GroupCommitWriter(engine)
+    writer = GroupCommitWriter(engine, OutageLog())
     seen: list[tuple[int, set[int]]] = []
 
     def look(_: Future[int]) -> None:
@@ -85,7 +86,7 @@ def test_a_future_is_resolved_after_its_commit(
 
 def test_work_that_fails_is_undone_alone(url: str, engine: Engine) -> None:
     """Half of what it did is no more there; its neighbours are; our own errors come as they are."""
-    writer = GroupCommitWriter(engine)
+    writer = GroupCommitWriter(engine, OutageLog())
     started, go_on = Event(), Event()
 
     def hold(_: Connection) -> None:
@@ -117,7 +118,7 @@ def test_work_that_fails_is_undone_alone(url: str, engine: Engine) -> None:
 
 def test_a_transaction_that_is_lost_fails_all_of_its_work(url: str, engine: Engine) -> None:
     """As on a full disk, where SQLite undoes everything: nobody is told that it was kept."""
-    writer = GroupCommitWriter(engine)
+    writer = GroupCommitWriter(engine, OutageLog())
     started, go_on = Event(), Event()
 
     def hold(_: Connection) -> None:
