@@ -67,11 +67,10 @@ def main(
                 cells.append(cell(answer, seconds))
             table.add_row(message, *cells)
     console = Console()
-    console.print(table, markup=False)
+    console.print(table)
     for n, given in rewards.items():
-        console.print(
-            f"n = {n}: mean reward {sum(given) / len(given):.2f} of {len(given)} answered"
-        )
+        mean = sum(given) / max(len(given), 1)
+        console.print(f"n = {n}: mean reward {mean:.2f} of {len(given)} answered")
 
 
 if __name__ == "__main__":
