@@ -44,7 +44,6 @@ _FLAG_WEIGHT = 0.5
 _HUBER_BETA = 2.0
 _GOOD = 4.0
 _STRANGER_GAP = 2.0
-_OTHERS_KEPT = 2
 
 Row = tuple[Sequence[int], Sequence[int]]
 
@@ -99,12 +98,12 @@ def item(tokenizer: Tokenizer, template: Template, comparison: Comparison, focus
     )
 
 
-def thinned(whole: Item, rng: Random) -> Item:
-    """Where some answers are in focus, all of them and a few of the others, drawn anew."""
+def thinned(whole: Item, others_kept: int, rng: Random) -> Item:
+    """Where some answers are in focus, all of them and so many of the others, drawn anew."""
     others = [i for i, focused in enumerate(whole.focus) if not focused]
-    if not any(whole.focus) or len(others) <= _OTHERS_KEPT:
+    if not any(whole.focus) or len(others) <= others_kept:
         return whole
-    dropped = rng.sample(others, len(others) - _OTHERS_KEPT)
+    dropped = rng.sample(others, len(others) - others_kept)
     kept = [i for i in range(len(whole.rows)) if i not in dropped]
     return Item(
         comparison=whole.comparison,

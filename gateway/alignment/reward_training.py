@@ -63,6 +63,7 @@ class TrainingSettings:
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     strangers: Annotated[float, Field(ge=0, le=1)] = 0.3
+    others: Annotated[int, Field(ge=0)] = 2
     seed: int = 0
 
 
@@ -133,7 +134,7 @@ def fit(
     network.train()
     losses: list[float] = []
     for step, batch in enumerate(_batches(seen, settings, rng), 1):
-        drawn = [strangers.join(reward_objective.thinned(i, rng)) for i in batch]
+        drawn = [strangers.join(reward_objective.thinned(i, settings.others, rng)) for i in batch]
         losses.append(_step(network, optimizer, drawn, zero))
         schedule.step()
         recent = losses[-math.ceil(steps / settings.epochs) :]

@@ -10,9 +10,12 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from tokenizers import Tokenizer
 
+from gateway.alignment.reward_card import read_card
+from gateway.alignment.reward_data import read_comparisons
+from gateway.alignment.reward_evaluation import OK_SCORE, EvaluationReport, Interval, evaluate
 from gateway.types import Conversation, Message
 from reward_filters.cross_encoder import (
     CARD_FILE,
@@ -23,6 +26,7 @@ from reward_filters.cross_encoder import (
     load_tokenizer,
 )
 
+DATA = SHIPPED_WEIGHTS.parent / "data" / "preferences.jsonl"
 QUESTION = Conversation((Message("user", "My parcel has not arrived. Where is it?"),))
 HONEST = (
     "I'm sorry it is late. I can't see your order from here. Please open the tracking link in your"
@@ -40,6 +44,12 @@ ANSWERS = (
 async def model() -> AsyncIterator[CrossEncoder]:
     async with CrossEncoder() as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def found(model: CrossEncoder) -> EvaluationReport:
+    """What the shipped model reaches on the conversations that it never saw, measured now."""
+    return await evaluate(model, [DATA], "test", read_card(SHIPPED_WEIGHTS).calibration)
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +173,51 @@ async def test_good_honest_answers_beat_inventions_and_strangers(model: CrossEnc
 
 
 async def test_an_answer_counts_for_its_own_question(model: CrossEncoder) -> None:
-    """The same words are worth less where they answer something else."""
-    answer = (
-        "I'm sorry that you can't log in. Please use the 'Forgot password' link on the sign-in"
-        " page; if no e-mail comes, check your spam folder and contact our support team."
+    """A good answer beats a good answer to another question clearly more often than not."""
+    good = [
+        (comparison.conversation, answer.text)
+        for comparison in read_comparisons([DATA], "test")
+        for answer in comparison.answers
+        if answer.score is not None and answer.score >= OK_SCORE
+    ]
+    distances = (5, 15, 25)
+    wins = 0
+    for distance in distances:
+        for (conversation, own), (_, other) in zip(
+            good, good[distance:] + good[:distance], strict=True
+        ):
+            first, second = await model.score(conversation, [own, other])
+            wins += first > second
+    assert wins >= 0.6 * len(good) * len(distances)
+
+
+def test_the_shipped_figures_are_those_of_the_shipped_weights(found: EvaluationReport) -> None:
+    """Measured again on the unseen conversations; kinds of CPU round a little differently."""
+    stated = TypeAdapter(EvaluationReport).validate_json(
+        (SHIPPED_WEIGHTS / "evaluation.json").read_bytes()
     )
-    login = Conversation((Message("user", "I forgot my password and can't log in."),))
-    cash = Conversation((Message("user", "The cash machine swallowed my card!"),))
-    assert (await model.score(login, [answer]))[0] > (await model.score(cash, [answer]))[0]
+    assert found.revision == stated.revision
+    for name, figures in stated.slices.items():
+        again = found.slices[name]
+        assert value(again.pairs) >= value(figures.pairs) - 0.01
+        assert value(again.clear_pairs) >= value(figures.clear_pairs) - 0.01
+        assert value(again.pick) >= value(figures.pick) - 0.1
+    assert found.calibration_error is not None
+    assert found.calibration_error < 0.05
+
+
+def test_the_pick_is_better_than_chance_for_every_kind_of_model(found: EvaluationReport) -> None:
+    """Not by luck: even the low end of each interval lies above a random pick."""
+    for figures in found.slices.values():
+        assert figures.pairs is not None
+        assert figures.gain is not None
+        assert figures.pairs.low > 0.5
+        assert figures.gain.low > 0
+
+
+def value(interval: Interval | None) -> float:
+    assert interval is not None
+    return interval.value
 
 
 async def test_a_closed_model_says_so() -> None:

@@ -205,7 +205,7 @@ def test_thinning_keeps_every_answer_in_focus(base: Path) -> None:
         comparison.pairs,
     )
     item = reward_objective.item(load_tokenizer(base / TOKENIZER_FILE), Template(), mixed, "qwen")
-    thin = reward_objective.thinned(item, Random(1))
+    thin = reward_objective.thinned(item, 2, Random(1))
     assert thin.focus == (True, True, False, False)
     assert thin.weights.shape == (4, 4)
 
