@@ -15,6 +15,7 @@ from gateway.operations.last_resort import LastResort
 from gateway.operations.request_ids import RequestIds
 from gateway.routes import chat, feedback, health, models, welcome
 from gateway.routes.context import Gateway
+from gateway.routes.cross_origin import FeedbackCors
 
 
 def create_app(open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]]) -> FastAPI:
@@ -39,6 +40,7 @@ def create_app(open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]])
         redirect_slashes=False,  # the redirect would quote the client's own Host header
     )
     app.add_middleware(LastResort)
+    app.add_middleware(FeedbackCors)  # outside LastResort: pages may read its 500s too
     app.add_middleware(RequestIds)
     for router in (chat.router, models.router, feedback.router, health.router, welcome.router):
         app.include_router(router)

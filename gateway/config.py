@@ -19,6 +19,9 @@ from gateway.ledger.database import absolute_url
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
+# Lower case and without a path, or no browser's `Origin` header would ever be equal to it.
+Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+)$")]
+
 
 class Settings(BaseModel):
     """The base of every section: frozen, and an unknown key is an error."""
@@ -109,10 +112,15 @@ class LedgerSettings(Settings):
 
 
 class FeedbackSettings(Settings):
-    """Tokens that let a browser vote. The first secret signs, all of them verify."""
+    """Tokens that let a browser vote. The first secret signs, all of them verify.
+
+    Pages of `allowed_origins` (`https://shop.example`, exactly as browsers send it, or `*` for
+    any) may call `/v1/feedback` and nothing else.
+    """
 
     token_secrets: list[str] = []
     token_max_age_s: Annotated[int, Field(ge=1)] = 30 * 24 * 3600
+    allowed_origins: list[Origin] = []
 
 
 class ApiSettings(Settings):

@@ -68,6 +68,7 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             optional_policy_sets=frozenset(settings.policies.optional),
             api=settings.api,
             limits=settings.limits,
+            feedback_origins=tuple(settings.feedback.allowed_origins),
             in_flight=in_flight,
         )
         # Requests cut off at the end of the server's grace still have to be recorded.

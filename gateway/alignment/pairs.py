@@ -4,10 +4,10 @@ Nothing here does I/O. Which answers are used, and whose word counts:
 
 - An answer that was shown is used where it came from a candidate. Templates are not the
   model's words, and a vote on one says nothing about it.
-- Of an answer's standing feedback the strongest kind counts: a correction, else reviewers'
-  ratings, else customers' thumbs. Among corrections a reviewer's goes before a customer's, a
-  later one before an earlier one. Among ratings the majority decides; a tie decides nothing,
-  and weaker kinds are then not asked.
+- Of an answer's standing feedback (`ledger.feedback.current_feedback`) the strongest kind
+  counts: a correction, else reviewers' ratings, else customers' thumbs. Among corrections a
+  reviewer's goes before a customer's, a later one before an earlier one. Among ratings the
+  majority decides; a tie decides nothing, and weaker kinds are then not asked.
 - The other side of a pair is a sibling: a candidate that finished and that no policy blocked,
   as it would have been shown. Failed, censored and blocked candidates are never used, and one
   that was cut off by its length is never the better one.

@@ -1,6 +1,7 @@
 """The ledger in an SQL database."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,13 +9,12 @@ from functools import partial
 from typing import Self, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import Conflict, LedgerUnavailable
+from gateway.errors import ConfigurationError, Conflict, LedgerUnavailable
 from gateway.ledger.codec import EVENTS, EXCHANGES, escape
 from gateway.ledger.database import explained, opening, reading_engine, writing_engine
-from gateway.ledger.outages import OutageLog
 from gateway.ledger.schema import verify_once
 from gateway.ledger.tables import exchanges, feedback
 from gateway.ledger.writer import GroupCommitWriter
@@ -23,6 +23,9 @@ from gateway.types import Exchange, FeedbackEvent
 T = TypeVar("T")
 
 _READY_WITHIN_S = 1.0
+_PROBE_WAITS_S = 0.5
+_PROBE_BYTES = 256 * 1024
+_log = logging.getLogger(__name__)
 
 
 class SqlLedger:
@@ -32,7 +35,7 @@ class SqlLedger:
     the others' commits up to `busy_timeout_s`, then raises LedgerUnavailable. A write that was
     queued is carried out even if its caller is cancelled. While the file is deleted, moved or
     replaced by one that has another schema, everything raises LedgerUnavailable; once it is
-    there again, the ledger works again. Every kind of failure is logged, without what it befell.
+    there again, the ledger works again.
 
     Raises:
         ConfigurationError: from the constructor, the URL is wrong; on entering, the file
@@ -45,8 +48,9 @@ class SqlLedger:
         self._url = url
         self._writing = writing_engine(url, busy_timeout_s=busy_timeout_s)
         self._reading = reading_engine(url, busy_timeout_s=busy_timeout_s, connections=readers)
-        self._outages = OutageLog()
-        self._writer = GroupCommitWriter(self._writing, self._outages, queue_limit=queue_limit)
+        # Apart from the writer, so that nobody's exchange waits behind a question.
+        self._probing = writing_engine(url, busy_timeout_s=min(busy_timeout_s, _PROBE_WAITS_S))
+        self._writer = GroupCommitWriter(self._writing, queue_limit=queue_limit)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ledger-reader")
 
     async def __aenter__(self) -> Self:
@@ -83,7 +87,7 @@ class SqlLedger:
             async with asyncio.timeout(_READY_WITHIN_S):
                 await self._read(_find_any)
                 if self._writer.failing:
-                    await asyncio.wrap_future(self._writer.probe())
+                    await self._ask(self._probing, _try_to_write)
         except (LedgerUnavailable, TimeoutError):
             return False
         return self._writer.running
@@ -92,19 +96,13 @@ class SqlLedger:
         return await asyncio.wrap_future(self._writer.submit(work))
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
+        return await self._ask(self._reading, query)
+
+    async def _ask(self, engine: Engine, query: Callable[[Connection], T]) -> T:
         if not self._writer.running:
             raise LedgerUnavailable("the ledger is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._queried, query)
-
-    def _queried(self, query: Callable[[Connection], T]) -> T:
-        try:
-            with self._reading.connect() as connection:
-                return query(connection)
-        except (SQLAlchemyError, ValidationError) as error:
-            reason = explained(error)
-            self._outages.tell(reason)
-            # not chained: pydantic's message would quote what stands in the ledger
-            raise LedgerUnavailable(reason) from None
+        asked = partial(_answer, engine, query)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, asked)
 
     def _verify(self) -> None:
         with opening(self._url), self._writing.begin() as connection:
@@ -114,6 +112,27 @@ class SqlLedger:
         self._readers.shutdown()
         self._reading.dispose()
         self._writing.dispose()
+        self._probing.dispose()
+
+
+def _answer(engine: Engine, query: Callable[[Connection], T]) -> T:
+    try:
+        with engine.connect() as connection:
+            return query(connection)
+    except (SQLAlchemyError, ValidationError, ConfigurationError) as error:
+        reason = explained(error)
+        _log.warning("the ledger gave no answer: %s", reason)
+        # not chained: pydantic's message would quote what stands in the ledger
+        raise LedgerUnavailable(reason) from None
+
+
+def _try_to_write(connection: Connection) -> None:
+    """Write as much as some exchanges may need, and undo it: that tells whether there is room."""
+    verify_once(connection)
+    connection.exec_driver_sql("PRAGMA cache_size = 8")  # what is more goes to the disk at once
+    connection.exec_driver_sql("CREATE TABLE probe (filler BLOB)")
+    connection.exec_driver_sql("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
+    connection.rollback()
 
 
 def _insert_exchange(exchange: Exchange, connection: Connection) -> None:

@@ -4,6 +4,7 @@ A commit costs an fsync, whether it holds one row or a hundred. While one commit
 writes that come in queue up, and the next one takes them all.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from sqlalchemy import Connection, Engine
 
 from gateway.errors import LedgerUnavailable, WinnowError
 from gateway.ledger.database import demand_same_file, explained, is_outage
-from gateway.ledger.outages import OutageLog
 from gateway.ledger.schema import verify_once
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +35,16 @@ class GroupCommitWriter:
 
     Futures are resolved after the commit, and only while the ledger's path leads to the file
     that was written. A piece of work that fails is undone alone; when the database fails, all
-    pieces of the transaction do.
+    pieces of the transaction do. Failures are logged, without what was to be written.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        outages: OutageLog,
-        *,
-        queue_limit: int = 1024,
-        batch_limit: int = 256,
-    ) -> None:
+    def __init__(self, engine: Engine, *, queue_limit: int = 1024, batch_limit: int = 256) -> None:
         self._engine = engine
-        self._outages = outages
         self._batch_limit = batch_limit
         self._queue: Queue[_Write | None] = Queue(queue_limit)
         self._closing = Lock()
         self._open = False
         self._failing = False
-        self._probe: Future[None] | None = None
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
 
     @property
@@ -92,20 +85,9 @@ class GroupCommitWriter:
             try:
                 self._queue.put_nowait(_Write(work, future))
             except Full:
-                full = LedgerUnavailable("the ledger's queue is full")
-                self._outages.tell(str(full))
-                raise full from None
+                _log.warning("a write was refused: the ledger's queue is full")
+                raise LedgerUnavailable("the ledger's queue is full") from None
         return future
-
-    def probe(self) -> Future[None]:
-        """Queue a write that changes nothing; while one waits, that one is returned.
-
-        Raises:
-            LedgerUnavailable: as `submit`.
-        """
-        if self._probe is None or self._probe.done():
-            self._probe = self.submit(_write_nothing)
-        return self._probe
 
     def _run(self) -> None:
         while batch := self._next_batch():
@@ -132,11 +114,11 @@ class GroupCommitWriter:
             with self._engine.connect() as connection:
                 with connection.begin():
                     verify_once(connection)
-                    settlements = [self._attempt(connection, write) for write in batch]
+                    settlements = [_attempt(connection, write) for write in batch]
                 demand_same_file(connection)
         except Exception as error:  # noqa: BLE001 - the thread outlives every failure
             self._failing = True
-            self._outages.tell(explained(error))
+            _log.warning("a commit failed: %s", explained(error))
             for write in batch:
                 write.future.set_exception(_unavailable(error))
             return
@@ -144,28 +126,23 @@ class GroupCommitWriter:
         for settle in settlements:
             settle()
 
-    def _attempt(self, connection: Connection, write: _Write) -> Callable[[], None]:
-        """Do one piece of work, and return what tells its caller so once it is committed."""
-        savepoint = connection.begin_nested()
-        try:
-            value = write.work(connection)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            # A full disk may have undone the whole transaction: then this raises, and all fail.
-            savepoint.rollback()
-            if isinstance(error, WinnowError):
-                return partial(write.future.set_exception, error)
-            self._outages.tell(explained(error))
-            return partial(write.future.set_exception, _unavailable(error))
-        savepoint.commit()
-        return partial(write.future.set_result, value)
 
-
-def _write_nothing(connection: Connection) -> None:
-    """Write a page as it is: only that tells whether there is room for another."""
-    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    connection.exec_driver_sql(f"PRAGMA user_version = {version}")
+def _attempt(connection: Connection, write: _Write) -> Callable[[], None]:
+    """Do one piece of work, and return what tells its caller so once it is committed."""
+    savepoint = connection.begin_nested()
+    try:
+        value = write.work(connection)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        # A full disk may have undone the whole transaction: then this raises, and all fail.
+        savepoint.rollback()
+        if isinstance(error, WinnowError):
+            return partial(write.future.set_exception, error)
+        _log.warning("a write failed: %s", explained(error))
+        return partial(write.future.set_exception, _unavailable(error))
+    savepoint.commit()
+    return partial(write.future.set_result, value)
 
 
 def _unavailable(error: Exception) -> LedgerUnavailable:

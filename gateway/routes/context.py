@@ -45,6 +45,7 @@ class Gateway:
     api: ApiSettings
     limits: LimitsSettings
     in_flight: InFlight
+    feedback_origins: tuple[str, ...] = ()
 
 
 def _gateway(request: Request) -> Gateway:

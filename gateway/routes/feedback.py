@@ -8,13 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from uuid_utils import uuid7
 
 from gateway.errors import RequestError
-from gateway.ledger.feedback import current_feedback
+from gateway.ledger.feedback import current_opinions
 from gateway.openai.requests import Identifier, Text, bad_request
 from gateway.operations.access import demand_role
 from gateway.routes.context import Gateway, LiveGateway, read_json
 from gateway.types import Caller, Exchange, FeedbackEvent
 
 router = APIRouter()
+
+_VOTING = ("feedback", "chat")
+_READING = ("chat",)
 
 IdempotencyKey = Annotated[str | None, Header(alias="idempotency-key", max_length=256)]
 FeedbackToken = Annotated[str | None, Header(alias="x-winnow-feedback-token", max_length=1024)]
@@ -53,7 +56,7 @@ async def create_feedback(
         body = FeedbackBody.model_validate_json(raw)
     except ValidationError as error:
         raise bad_request(error) from None
-    exchange = await _exchange(request, gateway, body.exchange_id, body.feedback_token)
+    exchange = await _exchange(request, gateway, body.exchange_id, body.feedback_token, _VOTING)
     if body.choice_index >= len(exchange.choices) or exchange.outcome == "abandoned":
         raise RequestError(
             f"choice_index: exchange {exchange.id} sent no choice {body.choice_index}.",
@@ -81,19 +84,20 @@ async def create_feedback(
 async def read_feedback(
     exchange_id: str, request: Request, gateway: LiveGateway, token: FeedbackToken = None
 ) -> dict[str, Any]:
-    exchange = await _named_in_path(request, gateway, exchange_id, token)
-    events = current_feedback(await gateway.ledger.feedback(exchange.id))
-    return {"object": "list", "data": [_rendered(event) for event in events]}
+    exchange = await _named_in_path(request, gateway, exchange_id, token, _READING)
+    opinions = current_opinions(await gateway.ledger.feedback(exchange.id))
+    data = [_rendered(o.said) | {"event_ids": list(o.event_ids)} for o in opinions]
+    return {"object": "list", "data": data}
 
 
 @router.delete("/v1/feedback/{exchange_id}")
 async def retract_feedback(
     exchange_id: str, request: Request, gateway: LiveGateway, token: FeedbackToken = None
 ) -> dict[str, Any]:
-    exchange = await _named_in_path(request, gateway, exchange_id, token)
-    current = current_feedback(await gateway.ledger.feedback(exchange.id))
-    standing = [event for event in current if event.source == "customer"]
-    for event in standing:
+    exchange = await _named_in_path(request, gateway, exchange_id, token, _VOTING)
+    opinions = current_opinions(await gateway.ledger.feedback(exchange.id))
+    standing = [o.said for o in opinions if o.said.source == "customer"]
+    for event in standing:  # retracting its newest event takes back all of an opinion
         await gateway.ledger.add_feedback(
             FeedbackEvent(
                 id=uuid7().hex,
@@ -109,20 +113,29 @@ async def retract_feedback(
 
 
 async def _named_in_path(
-    request: Request, gateway: Gateway, exchange_id: str, token: str | None
+    request: Request,
+    gateway: Gateway,
+    exchange_id: str,
+    token: str | None,
+    roles: tuple[str, ...],
 ) -> Exchange:
-    exchange = await _exchange(request, gateway, None if token else exchange_id, token)
+    exchange = await _exchange(request, gateway, None if token else exchange_id, token, roles)
     if exchange.id != _bare(exchange_id):
         raise _unknown(exchange_id)
     return exchange
 
 
 async def _exchange(
-    request: Request, gateway: Gateway, exchange_id: str | None, token: str | None
+    request: Request,
+    gateway: Gateway,
+    exchange_id: str | None,
+    token: str | None,
+    roles: tuple[str, ...],
 ) -> Exchange:
     """The exchange that the caller may speak about; 404 for one that is not theirs.
 
     A token is enough by itself: it lets a browser vote on this one exchange without an API key.
+    A key needs one of `roles`.
     """
     if token is not None:
         exchange_id = gateway.tokens.exchange_id(token)
@@ -131,15 +144,17 @@ async def _exchange(
         caller = await gateway.access.caller(
             request.headers.getlist("authorization"), request.headers.getlist("host")
         )
-        demand_role(caller, "feedback", "chat")
+        demand_role(caller, *roles)
     exchange = await gateway.ledger.exchange(_bare(exchange_id or ""))
-    if exchange is None or not (caller is None or _owns(caller, exchange)):
+    if exchange is None or not (caller is None or _reaches(caller, exchange)):
         raise _unknown(exchange_id or "")
     return exchange
 
 
-def _owns(caller: Caller, exchange: Exchange) -> bool:
-    return "admin" in caller.roles or caller.key_id == exchange.caller.key_id
+def _reaches(caller: Caller, exchange: Exchange) -> bool:
+    """A key that cannot chat has no exchanges of its own: it votes on those that it is told of."""
+    own = caller.key_id == exchange.caller.key_id
+    return own or "chat" not in caller.roles or "admin" in caller.roles
 
 
 def _bare(exchange_id: str) -> str:

@@ -94,3 +94,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     """The path that was looked for."""
     with pytest.raises(ConfigurationError, match=r"none\.yaml"):
         load_settings(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://shop.example/", "https://Shop.example", "shop.example", "", "null"]
+)
+def test_an_origin_that_no_browser_sends_is_named(config: Path, origin: str):
+    """It would let nobody in, and nobody would know why."""
+    allowed = f'feedback: {{allowed_origins: ["{origin}"]}}'
+    said = problem(config, f"{LEAST.replace('${VLLM_KEY}', 'x')}{allowed}")
+    assert "feedback.allowed_origins.0" in said

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.ledger.schema import upgrade
 from gateway.operations.keys import KeyStore
 from gateway.upstreams.scripted import Line
 from tests.server.conftest import GOOD, Running, running
@@ -43,6 +44,23 @@ def test_the_last_word_counts(gateway: Running):
         gateway.client.post("/v1/feedback", json={"exchange_id": exchange, "rating": rating})
     ratings = [e["rating"] for e in gateway.client.get(f"/v1/feedback/{exchange}").json()["data"]]
     assert ratings == ["down"]
+
+
+def test_a_comment_after_a_thumb_leaves_the_thumb(gateway: Running):
+    """Pages send them one after the other; the view has both, and the events they come from."""
+    exchange = answered(gateway)["exchange_id"]
+    ids = [
+        gateway.client.post("/v1/feedback", json={"exchange_id": exchange, **said}).json()["id"]
+        for said in ({"rating": "up"}, {"comment": "great"})
+    ]
+    (kept,) = gateway.client.get(f"/v1/feedback/{exchange}").json()["data"]
+    assert (kept["rating"], kept["comment"]) == ("up", "great")
+    assert (kept["id"], kept["event_ids"]) == (ids[1], ids)
+    assert gateway.client.delete(f"/v1/feedback/{exchange}").json()["retracted"] == 1
+    assert gateway.client.get(f"/v1/feedback/{exchange}").json()["data"] == []
+    gateway.client.post("/v1/feedback", json={"exchange_id": exchange, "comment": "again"})
+    (kept,) = gateway.client.get(f"/v1/feedback/{exchange}").json()["data"]
+    assert (kept["rating"], kept["comment"]) == (None, "again")
 
 
 def test_a_vote_can_be_taken_back(gateway: Running):
@@ -135,3 +153,41 @@ def test_a_key_never_reaches_another_keys_exchange(tmp_path: Path):
         assert up.client.get(f"/v1/feedback/{exchange}", headers=b).status_code == 404
         assert up.client.delete(f"/v1/feedback/{exchange}", headers=b).status_code == 404
         assert up.client.post("/v1/feedback", json=body, headers=a).status_code == 200
+
+
+def test_a_key_for_votes_alone_votes_on_what_it_is_told_of_and_reads_nothing(tmp_path: Path):
+    """As a backend that collects thumbs needs; it has no exchange of its own."""
+    with running(tmp_path, [Line(GOOD)]) as up:
+        with KeyStore(up.settings.ledger.url) as keys:
+            shop, votes, reviewer = (
+                {"authorization": f"Bearer {keys.create(role, [role])[1]}"}
+                for role in ("chat", "feedback", "reviewer")
+            )
+        chat = {"model": "support", "messages": [{"role": "user", "content": "hi"}]}
+        answer = up.client.post("/v1/chat/completions", json=chat, headers=shop).json()
+        exchange = answer["winnow"]["exchange_id"]
+        place, body = f"/v1/feedback/{exchange}", {"exchange_id": exchange, "rating": "up"}
+        assert up.client.post("/v1/feedback", json=body, headers=votes).status_code == 200
+        assert up.client.get(place, headers=votes).status_code == 403
+        assert len(up.client.get(place, headers=shop).json()["data"]) == 1
+        assert up.client.delete(place, headers=votes).json()["retracted"] == 1
+        assert up.client.get(place, headers=shop).json()["data"] == []
+        assert up.client.post("/v1/feedback", json=body, headers=reviewer).status_code == 403
+        unknown = body | {"exchange_id": "0" * 32}
+        assert up.client.post("/v1/feedback", json=unknown, headers=votes).status_code == 404
+
+
+def test_a_deleted_ledger_is_an_outage_until_it_is_there_again(tmp_path: Path):
+    """No answer is sent that was not kept, and the process is not ready."""
+    with running(tmp_path, [Line(GOOD)], reward=None) as up:
+        assert up.chat().status_code == 200
+        for path in tmp_path.glob("winnow.db*"):
+            if path.suffix != ".secret":
+                path.unlink()
+        assert [up.chat().status_code for _ in range(2)] == [503, 503]
+        assert up.client.get("/readyz").json()["checks"]["ledger"] is False
+        assert not (tmp_path / "winnow.db").exists()
+        upgrade(up.settings.ledger.url)
+        assert up.client.get("/readyz").json()["checks"]["ledger"] is True
+        exchange = up.chat().json()["winnow"]["exchange_id"]
+        assert up.client.get(f"/v1/feedback/{exchange}").status_code == 200

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,28 @@ def test_duplicates_and_retracted_votes_are_left_out(tmp_path: Path) -> None:
     asyncio.run(_add(url, retraction))
     manifest = _run("sft", url, tmp_path / "out")
     assert (manifest.rows["train"], manifest.duplicates_left_out) == (1, 1)
+
+
+def test_a_comment_after_a_thumb_costs_no_row(tmp_path: Path) -> None:
+    """The row rests on the thumb, and its lineage says so."""
+    about = exchange()
+    url = _ledger(tmp_path, (about, vote(about, id="thumb", rating=-1)))
+    later = about.created_at + timedelta(hours=1)
+    asyncio.run(_add(url, vote(about, id="words", created_at=later, comment="Not even close.")))
+    for kind in ("dpo", "kto"):
+        assert _run(kind, url, tmp_path / kind).label_sources == {"thumbs": 1}
+        (origin,) = _rows(tmp_path / kind / "lineage.jsonl")
+        assert origin["event_ids"] == ["thumb"]
+
+
+def test_a_thumb_after_a_correction_leaves_the_correction(tmp_path: Path) -> None:
+    """Each field keeps its last word, and a correction is the stronger one."""
+    about = exchange()
+    url = _ledger(tmp_path, (about, vote(about, id="better", correction="On Monday.")))
+    later = about.created_at + timedelta(hours=1)
+    asyncio.run(_add(url, vote(about, id="thumb", created_at=later, rating=-1)))
+    assert _run("dpo", url, tmp_path / "out").label_sources == {"correction": 1}
+    assert _rows(tmp_path / "out/lineage.jsonl")[0]["event_ids"] == ["better"]
 
 
 async def _add(url: str, event: FeedbackEvent) -> None:

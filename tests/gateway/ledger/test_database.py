@@ -2,13 +2,21 @@
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
-from gateway.errors import ConfigurationError
-from gateway.ledger.database import absolute_url, database_path
+from gateway.errors import ConfigurationError, LedgerUnavailable
+from gateway.ledger.database import (
+    absolute_url,
+    database_path,
+    demand_same_file,
+    reading_engine,
+    writing_engine,
+)
 from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
 
@@ -47,6 +55,45 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not a database"):
         upgrade(f"sqlite:///{path}")
     assert path.read_text().startswith("my notes")
+
+
+@pytest.mark.parametrize("open_engine", [reading_engine, writing_engine])
+def test_no_connection_makes_a_ledger(tmp_path: Path, open_engine: Callable[[str], Engine]) -> None:
+    """Only the upgrade does: one made for want of the real one would take its exchanges."""
+    engine = open_engine(f"sqlite:///{tmp_path}/winnow ?#%20.db")
+    with pytest.raises(OperationalError, match="unable to open"), engine.connect():
+        pass
+    assert not list(tmp_path.iterdir())
+    engine.dispose()
+
+
+def test_a_path_may_hold_what_urls_do_not(tmp_path: Path) -> None:
+    """Spaces, umlauts and the characters that end a URL's path."""
+    url = f"sqlite:///{tmp_path}/größe #1 100%.db"
+    upgrade(url)
+    engine = writing_engine(url)
+    with engine.begin() as connection:
+        demand_same_file(connection)
+    engine.dispose()
+    assert (tmp_path / "größe #1 100%.db").stat().st_size > 0
+
+
+def test_a_pooled_connection_is_of_the_file_that_is_there(tmp_path: Path) -> None:
+    """One to a file that was replaced is closed, and that to the new file is the next one."""
+    url = f"sqlite:///{tmp_path}/winnow.db"
+    upgrade(url)
+    engine = reading_engine(url, connections=1)
+    with engine.connect() as connection:
+        demand_same_file(connection)
+        (tmp_path / "winnow.db").unlink()
+        with pytest.raises(LedgerUnavailable, match="deleted, moved or replaced"):
+            demand_same_file(connection)
+        upgrade(url)
+        with pytest.raises(LedgerUnavailable):
+            demand_same_file(connection)
+    with engine.connect() as connection:
+        demand_same_file(connection)
+    engine.dispose()
 
 
 @pytest.fixture

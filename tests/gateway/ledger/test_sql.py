@@ -1,10 +1,11 @@
 """The SQL ledger: what it acknowledged is on disk, and comes back as it was."""
 
 import asyncio
+import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,10 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gateway.errors import Conflict, LedgerUnavailable
+from gateway.ledger.database import database_path
+from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
 from gateway.protocols import Ledger
 from gateway.types import Exchange
-from tests.gateway.ledger.exchanges import exchange, vote
+from tests.gateway.ledger.exchanges import candidate, exchange, vote
 from tests.gateway.ledger.values import any_exchange
 
 ROOT = Path(__file__).parents[3]
@@ -95,10 +98,138 @@ async def test_a_locked_ledger_is_unavailable(url: str, locked: sqlite3.Connecti
         locked.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerUnavailable, match="locked"):
             await ledger.record(exchange(0))
-        assert await ledger.ready()
         locked.execute("COMMIT")
         await ledger.record(exchange(0))
         assert await ledger.exchange("exchange-000000") == exchange(0)
+
+
+async def test_a_ledger_that_takes_no_writes_is_not_ready(
+    url: str, locked: sqlite3.Connection
+) -> None:
+    """From the first commit that fails until a write succeeds, and nobody waits long to hear it."""
+    locked.execute("COMMIT")
+    async with SqlLedger(url, busy_timeout_s=0.1) as ledger:
+        assert await ledger.ready()
+        locked.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            await ledger.record(exchange(0))
+        assert not await ledger.ready()
+        locked.execute("COMMIT")
+        before = locked.execute("PRAGMA data_version").fetchone()
+        assert await ledger.ready()
+        assert locked.execute("PRAGMA data_version").fetchone() == before
+        assert await ledger.exchange("exchange-000000") is None
+
+
+async def test_a_ledger_without_room_is_not_ready(url: str) -> None:
+    """Also where a page would still fit: what counts is whether an exchange does."""
+    path = database_path(url)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    large = exchange(0, candidates=(candidate(0, "x" * 100_000, 1.0),))
+    async with SqlLedger(url) as ledger:
+        await ledger.record(exchange(1))
+        room = max(file.stat().st_size for file in path.parent.glob("winnow.db*")) + 3 * 4096
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(LedgerUnavailable):
+                await ledger.record(large)
+            assert [await ledger.ready() for _ in range(2)] == [False, False]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert await ledger.ready()
+        await ledger.record(large)
+        assert await ledger.exchange(large.id) == large
+        assert await ledger.exchange(exchange(1).id) == exchange(1)
+
+
+async def test_asking_whether_it_is_ready_does_not_wait_for_the_lock(
+    url: str, locked: sqlite3.Connection
+) -> None:
+    """The write that it tries may wait a minute; the answer comes before, and is no."""
+    locked.execute("COMMIT")
+    async with SqlLedger(url, busy_timeout_s=60) as ledger:
+        _delete(url)
+        with pytest.raises(LedgerUnavailable):
+            await ledger.record(exchange(0))
+        upgrade(url)
+        with closing(sqlite3.connect(database_path(url), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert [await ledger.ready() for _ in range(2)] == [False, False]
+            other.execute("COMMIT")
+        await ledger.record(exchange(1))
+        assert await ledger.ready()
+
+
+def _delete(url: str) -> None:
+    path = database_path(url)
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def _move(url: str) -> None:
+    path = database_path(url)
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def _put_another_in_its_place(url: str) -> None:
+    path = database_path(url)
+    path.with_name("empty.db").touch()
+    path.with_name("empty.db").replace(path)
+
+
+@pytest.mark.parametrize("lose", [_delete, _move, _put_another_in_its_place])
+async def test_nothing_is_acknowledged_while_the_file_is_gone(
+    url: str, lose: Callable[[str], None]
+) -> None:
+    """Nor is a file made in its place. With a ledger there again, the next exchange is in that."""
+    async with SqlLedger(url) as ledger:
+        await ledger.record(exchange(0))
+        assert await ledger.exchange(exchange(0).id) == exchange(0)
+        lose(url)
+        left = database_path(url).exists()
+        for _ in range(2):
+            with pytest.raises(LedgerUnavailable):
+                await ledger.record(exchange(1))
+            with pytest.raises(LedgerUnavailable):
+                await ledger.exchange(exchange(0).id)
+            assert not await ledger.ready()
+        assert database_path(url).exists() == left
+        _delete(url)
+        upgrade(url)
+        assert await ledger.ready()
+        await ledger.record(exchange(2))
+        assert await ledger.exchange(exchange(2).id) == exchange(2)
+    async with SqlLedger(url) as opened_anew:
+        assert await opened_anew.exchange(exchange(0).id) is None
+        assert await opened_anew.exchange(exchange(2).id) == exchange(2)
+
+
+async def test_a_file_that_comes_back_goes_on(url: str) -> None:
+    """What was moved away and back has everything that was acknowledged."""
+    path = database_path(url)
+    async with SqlLedger(url) as ledger:
+        await ledger.record(exchange(0))
+        path.rename(path.with_name("elsewhere.db"))
+        with pytest.raises(LedgerUnavailable):
+            await ledger.record(exchange(1))
+        path.with_name("elsewhere.db").rename(path)
+        await ledger.record(exchange(2))
+        assert await ledger.exchange(exchange(0).id) == exchange(0)
+        assert await ledger.ready()
+
+
+async def test_a_ledger_of_another_version_in_its_place_stays_unavailable(url: str) -> None:
+    """It would take the rows, and its own program could not read them."""
+    async with SqlLedger(url) as ledger:
+        _delete(url)
+        upgrade(url)
+        with closing(sqlite3.connect(database_path(url))) as other, other:
+            other.execute("UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(LedgerUnavailable, match="'9999'"):
+            await ledger.record(exchange(0))
+        assert not await ledger.ready()
+        with closing(sqlite3.connect(database_path(url))) as other:
+            assert other.execute("SELECT count(*) FROM exchanges").fetchone() == (0,)
 
 
 async def test_a_lock_that_is_let_go_is_waited_for(url: str, locked: sqlite3.Connection) -> None:

@@ -1,25 +1,34 @@
 """The group-commit writer."""
 
+import sqlite3
 from collections.abc import Generator
 from concurrent.futures import Future
+from contextlib import closing
 from threading import Event
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from gateway.errors import Conflict, LedgerUnavailable
-from gateway.ledger.database import reading_engine, writing_engine
-from gateway.ledger.outages import OutageLog
+from gateway.ledger.database import database_path, reading_engine, writing_engine
 from gateway.ledger.writer import GroupCommitWriter
 
 
 @pytest.fixture
 def engine(url: str) -> Generator[Engine]:
-    opened = writing_engine(url)
+    opened = writing_engine(url, busy_timeout_s=0.1)
     with opened.begin() as connection:
         connection.execute(text("CREATE TABLE numbers (n INTEGER PRIMARY KEY)"))
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def other(url: str, engine: Engine) -> Generator[sqlite3.Connection]:
+    """Another program's connection."""
+    assert engine.url.database == str(database_path(url))
+    with closing(sqlite3.connect(database_path(url), isolation_level=None)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -45,7 +54,7 @@ def _numbers(url: str) -> set[int]:
 
 def test_what_queues_up_is_one_commit(url: str, engine: Engine, commits: list[Connection]) -> None:
     """While one transaction runs, two hundred writes come in: they are durable by one more."""
-    writer = GroupCommitWriter(engine, OutageLog())
+    writer = GroupCommitWriter(engine)
     started, go_on = Event(), Event()
 
     def hold(_: Connection) -> None:
@@ -68,7 +77,7 @@ def test_a_future_is_resolved_after_its_commit(
     url: str, engine: Engine, commits: list[Connection]
 ) -> None:
     """At the moment of the answer another connection sees the row."""
-    writer = GroupCommitWriter(engine, OutageLog())
+    writer = GroupCommitWriter(engine)
     seen: list[tuple[int, set[int]]] = []
 
     def look(_: Future[int]) -> None:
@@ -86,7 +95,7 @@ def test_a_future_is_resolved_after_its_commit(
 
 def test_work_that_fails_is_undone_alone(url: str, engine: Engine) -> None:
     """Half of what it did is no more there; its neighbours are; our own errors come as they are."""
-    writer = GroupCommitWriter(engine, OutageLog())
+    writer = GroupCommitWriter(engine)
     started, go_on = Event(), Event()
 
     def hold(_: Connection) -> None:
@@ -118,7 +127,7 @@ def test_work_that_fails_is_undone_alone(url: str, engine: Engine) -> None:
 
 def test_a_transaction_that_is_lost_fails_all_of_its_work(url: str, engine: Engine) -> None:
     """As on a full disk, where SQLite undoes everything: nobody is told that it was kept."""
-    writer = GroupCommitWriter(engine, OutageLog())
+    writer = GroupCommitWriter(engine)
     started, go_on = Event(), Event()
 
     def hold(_: Connection) -> None:
@@ -139,6 +148,90 @@ def test_a_transaction_that_is_lost_fails_all_of_its_work(url: str, engine: Engi
     assert writer.submit(lambda c: _add(3, c)).result(30) == 3
     writer.close()
     assert _numbers(url) == {3}
+
+
+def test_a_file_deleted_during_the_transaction_fails_all_of_its_work(
+    url: str, engine: Engine
+) -> None:
+    """The commit itself succeeds, on a file that nobody can open any more."""
+    writer = GroupCommitWriter(engine)
+
+    def delete(connection: Connection) -> int:
+        database_path(url).unlink()
+        return _add(1, connection)
+
+    writer.start()
+    lost = writer.submit(delete).exception(30)
+    assert isinstance(lost, LedgerUnavailable)
+    assert "deleted" in str(lost)
+    assert writer.failing
+    writer.close()
+
+
+def test_a_database_out_of_order_fails_all_of_a_transaction(url: str, engine: Engine) -> None:
+    """One that lacks a table is not the fault of the piece of work that met it first."""
+    writer = GroupCommitWriter(engine)
+    started, go_on = Event(), Event()
+
+    def hold(_: Connection) -> None:
+        started.set()
+        assert go_on.wait(30)
+
+    writer.start()
+    writer.submit(hold)
+    assert started.wait(30)
+    good = writer.submit(lambda c: _add(1, c))
+    bad = writer.submit(lambda c: c.execute(text("INSERT INTO nowhere VALUES (1)")))
+    go_on.set()
+    assert isinstance(good.exception(30), LedgerUnavailable)
+    assert isinstance(bad.exception(30), LedgerUnavailable)
+    assert writer.failing
+    writer.close()
+    assert _numbers(url) == set()
+
+
+def test_it_tells_whether_the_last_transaction_was_lost(
+    engine: Engine, other: sqlite3.Connection
+) -> None:
+    """So that whoever asks for readiness knows when to look closer."""
+    writer = GroupCommitWriter(engine)
+    writer.start()
+    assert not writer.failing
+    other.execute("BEGIN IMMEDIATE")
+    assert writer.submit(lambda c: _add(1, c)).exception(30) is not None
+    assert writer.failing
+    other.execute("COMMIT")
+    assert writer.submit(lambda c: _add(1, c)).result(30) == 1
+    assert not writer.failing
+    writer.close()
+
+
+def test_one_piece_of_work_that_fails_is_no_outage(engine: Engine) -> None:
+    """What the next caller writes would be kept."""
+    writer = GroupCommitWriter(engine)
+    writer.start()
+    writer.submit(lambda c: _add(1, c)).result(30)
+    assert writer.submit(lambda c: _add(1, c)).exception(30) is not None
+    assert not writer.failing
+    writer.close()
+
+
+def test_failures_are_logged_without_what_was_written(
+    engine: Engine, other: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line for a transaction that was lost, one for each piece of work that failed alone."""
+    writer = GroupCommitWriter(engine)
+    writer.start()
+    writer.submit(lambda c: _add(4711, c)).result(30)
+    assert writer.submit(lambda c: _add(4711, c)).exception(30) is not None
+    other.execute("BEGIN IMMEDIATE")
+    assert writer.submit(lambda c: _add(4712, c)).exception(30) is not None
+    writer.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "a write failed: the ledger cannot be used: IntegrityError from the database",
+        "a commit failed: the ledger is locked by another process",
+    ]
+    assert "471" not in caplog.text
 
 
 def test_synchronous_is_full_and_the_journal_is_a_wal(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, LedgerUnavailable
 from gateway.ledger.schema import upgrade
 from gateway.operations.keys import KeyCache, KeyRecord, KeyStore
 
@@ -185,3 +185,15 @@ async def test_that_keys_exist_is_noticed_and_kept(counting: CountingStore, cloc
     clock.passed = 9.0
     assert await cache.any_exist()
     assert counting.asked == 2
+
+
+def test_keys_of_a_deleted_ledger_open_nothing(store: KeyStore, tmp_path: Path) -> None:
+    """No more than a ledger made anew knows them."""
+    _, secret = store.create("shop", ["chat"])
+    assert store.find(secret) is not None
+    for path in tmp_path.glob("winnow.db*"):
+        path.unlink()
+    with pytest.raises(LedgerUnavailable):
+        store.find(secret)
+    upgrade(f"sqlite:///{tmp_path}/winnow.db")
+    assert store.find(secret) is None
