@@ -16,6 +16,10 @@ from gateway.types import Conversation, Finding, Role, Screening, Stage, Subject
 
 _log = logging.getLogger(__name__)
 
+# Policies judge on the event loop, where no time-out can interrupt them. Behind each that judged a
+# text this long, whatever else waits has its turn; for a short one that would cost more.
+_LONG = 4096
+
 
 class Guard:
     """Several policy sets as one: the first set's policies come first, and so on.
@@ -69,7 +73,7 @@ class Guard:
         compose, and where they overlap one removal covers them all. Shadow verdicts are
         recorded and change nothing.
         """
-        subject = _subject(text, stage, conversation, role)
+        subject = Subject(text, stage, conversation, normalise, role)
         verdicts: list[Verdict] = []
         blocked_by: Verdict | None = None
         for entry in self._entries:
@@ -80,6 +84,8 @@ class Guard:
             if verdict.withheld or (verdict.enforced and verdict.action == "block"):
                 blocked_by = verdict
                 break
+            if len(text) >= _LONG:
+                await asyncio.sleep(0)
         redactions = [
             f for v in verdicts if v.enforced and v.action == "redact" for f in v.findings
         ]
@@ -112,7 +118,7 @@ async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
 def example_subject(text: str, stage: Stage, conversation: Conversation) -> Subject:
     """A text on its own, in the role that its stage suggests."""
     roles: dict[Stage, Role] = {"input": "user", "output": "assistant", "tool": "tool"}
-    return _subject(text, stage, conversation, roles[stage])
+    return Subject(text, stage, conversation, normalise, roles[stage])
 
 
 def redacted(text: str, findings: Iterable[Finding]) -> str:
@@ -129,11 +135,6 @@ def redacted(text: str, findings: Iterable[Finding]) -> str:
             pieces += (text[done : finding.start], finding.replacement)
         done = max(done, finding.end)
     return "".join((*pieces, text[done:]))
-
-
-def _subject(text: str, stage: Stage, conversation: Conversation, role: Role) -> Subject:
-    normalised, offsets = normalise(text)
-    return Subject(text, stage, conversation, normalised, offsets, role)
 
 
 def _checked(findings: Iterable[Finding], text: str) -> tuple[Finding, ...]:

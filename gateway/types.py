@@ -5,9 +5,10 @@ imports another module of the gateway.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from pydantic import JsonValue
@@ -123,21 +124,33 @@ class Candidate:
 # --- what the policies said -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """A text under judgement.
 
     `normalised` is `text` after Unicode folding, and `offsets[i]` is the position in `text` of
     the character that gave `normalised[i]` (one entry more than characters: the end), so that a
-    match in the folded text can be marked in the real one.
+    match in the folded text can be marked in the real one. Both are made by `fold` when first
+    asked for: a text that is refused for its length is never folded.
     """
 
     text: str
     stage: Stage
     conversation: Conversation
-    normalised: str
-    offsets: Sequence[int]
+    fold: Callable[[str], tuple[str, Sequence[int]]]
     role: Role = "user"
+
+    @cached_property
+    def _folded(self) -> tuple[str, Sequence[int]]:
+        return self.fold(self.text)
+
+    @property
+    def normalised(self) -> str:
+        return self._folded[0]
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        return self._folded[1]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The span of `text` that gave `normalised[start:end]` (end exclusive, not empty)."""

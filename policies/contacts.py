@@ -1,7 +1,7 @@
 """Finds e-mail addresses, telephone numbers and web addresses, each in one comparable form."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -10,17 +10,19 @@ from urllib.parse import urlsplit
 from publicsuffixlist import PublicSuffixList
 
 from policies.patterns import Pattern
+from policies.phones import phones
 
-ContactKind = Literal["email", "phone", "url"]
+ContactKind = Literal["email", "phone", "url", "link"]
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
     """`text[start:end]` is a contact, and `value` what it says however it is written.
 
-    `value` is a lower-case address for an e-mail, digits for a telephone number (a leading "+"
-    or "00" left out), and host, path and query for a web address ("www.", the scheme and a
-    closing slash left out).
+    `value` is a lower-case address for an "email", digits for a "phone" (a leading "+" or "00"
+    left out), and host, port, path and query for a "url" (a scheme of http or https and its usual
+    port, "www." and a closing slash left out). A "link" has another scheme (javascript:, data:,
+    ftp://): its value is as written, and it is the same as no web address.
     """
 
     kind: ContactKind
@@ -30,118 +32,161 @@ class Contact:
 
     @property
     def host(self) -> str:
-        """The host of a web address."""
+        """The host of a web address, with its port where that is not the usual one."""
         return self.value.partition("/")[0].partition("?")[0]
 
 
 # A letter or digit of any script, as ranges: RE2's \pL makes automata of some megabytes. Left
 # out are the blocks of punctuation and of symbols, which end a name.
 _ALNUM = r"0-9A-Za-z\x{C0}-\x{1FFF}\x{2C00}-\x{2DFF}\x{3040}-\x{FDFF}\x{10000}-\x{1EFFF}"
-_LABELS = rf"(?:[{_ALNUM}][{_ALNUM}\-]*\.)+"
-_EMAIL = Pattern(rf"[{_ALNUM}._%+\-]+@{_LABELS}[{_ALNUM}][{_ALNUM}\-]+")
+_LABEL = rf"[{_ALNUM}][{_ALNUM}\-]*"
+_NAME = rf"(?:{_LABEL}\.)+[{_ALNUM}][{_ALNUM}\-]+"
+_EMAIL = Pattern(rf"[{_ALNUM}._%+\-]+@(?:{_NAME}|localhost\b|\[[0-9a-fA-F.:]+\])")
 _PAGE = r"[^\s<>\"'`{}|\[\]]"
 _EXPLICIT_URL = Pattern(rf"(?:[A-Za-z][A-Za-z0-9+.\-]*://|[Ww][Ww][Ww]\.){_PAGE}+")
-_BARE_DOMAIN = Pattern(rf"{_LABELS}[{_ALNUM}][{_ALNUM}\-]+(?::[0-9]+)?(?:[/?]{_PAGE}*)?")
+# Addresses that run or carry something: browsers want no "//" in them.
+_CARRIER = Pattern(
+    rf"\b(?:(?:javascript|vbscript|blob):{_PAGE}+|file:[/\\]{_PAGE}*|data:[a-z]*[/;,]{_PAGE}+)"
+)
+_BARE_DOMAIN = Pattern(rf"{_NAME}(?::[0-9]+)?(?:[/?]{_PAGE}*)?")
+_BARE_ADDRESS = Pattern(
+    rf"\b(?:[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}|localhost)(?:(?::[0-9]+)?/{_PAGE}+|:[0-9]+)"
+)
+# evil[.]com, evil (dot) com, evil dot com. Between words alone "dot" counts before few endings:
+# a red dot in the corner is no domain of India.
+_BRACKETED_DOT = r" ?[\[({](?:\.|dot)[\])}] ?"
+_DISGUISED_DOMAIN = Pattern(
+    rf"(?:{_LABEL}{_BRACKETED_DOT})+[{_ALNUM}]{{2,}}(?:/{_PAGE}*)?"
+    rf"|{_LABEL}(?: dot {_LABEL}){{0,2}} dot (?:com|net|org|info|biz|io|xyz|uk)\b(?:/{_PAGE}*)?"
+)
+_DISGUISED_DOT = Pattern(rf"{_BRACKETED_DOT}| dot ")
+# So many matches of each pattern are read in a text; no honest one has more.
+_MOST_OF_A_KIND = 500
 _AFTER_URL = ".,;:!?*_~)\\"
 
-# All digits that stand together, with the marks that people put between them.
-_DIGIT_RUN = Pattern(r"\+?\(?[0-9](?:[ .\-/()]?[ .\-/()]?[0-9])+")
-_PHONE_SHAPE = Pattern(
-    r"\+[0-9 .\-/()]{7,}"  # international
-    r"|(?:1[ .\-]?)?\(?[0-9]{3}\)?[ .\-]{1,2}[0-9]{3}[ .\-][0-9]{4}"  # North American
-    r"|1[ \-]8[0-9]{2}(?:[ \-][0-9]+)+"  # free of charge, North America
-    r"|\(?0[0-9]{1,4}\)?(?:[ .\-/]{1,2}[0-9]{2,8}){1,4}"  # national, with its 0
-    r"|0[1-9][0-9]{8,9}"
-)
-_DATE_SHAPE = Pattern(r"[0-9]{1,4}[ .\-/][0-9]{1,2}[ .\-/][0-9]{1,4}(?:[ .\-/][0-9]{1,2})*")
-_PHONE_CUE = Pattern(
-    r"\b(?:call|phone|telephone|tel|mobile|dial|hotline|helpline|whatsapp|fax)\b[^0-9\n]{0,24}$"
-)
-_CUE_REACH = 40
-# A number has at most 15 digits (E.164); shorter ones than these are too common to compare.
-_PHONE_DIGITS = range(6, 16)
-_LEAST_COMMON_DIGITS = 7
 _COUNTRY_CODE_LENGTH = 2
+_USUAL_PORTS = {"http": (80, None), "https": (443, None), "": (80, 443, None)}
+# What ends like a domain and is none where no page follows: files that people write about, the
+# hours of a day, names of products. A brand's own domain ("Amazon.com orders") is not among them:
+# most readers' software makes a link of it, and nobody gave it.
+_FILE_ENDINGS = ("md", "py")
+_HALVES_OF_A_DAY = ("am", "pm")
+_PRODUCTS = ("asp.net", "ado.net", "vb.net")
 
 
 def contacts(text: str) -> list[Contact]:
-    """Every contact in a text; a part of one is not another one."""
-    found = [_url(text, *span) for span in _EXPLICIT_URL.spans(text)]
-    if "@" in text:
-        found += _outside(found, _emails(text))
-    if "." in text:
-        bare = (_url(text, *span) for span in _BARE_DOMAIN.spans(text))
-        found += [url for url in _outside(found, bare) if _is_domain(text, url)]
-    return [*found, *_outside(found, phones(text))]
+    """Every contact in a text; a part of one is not another one.
 
-
-def phones(text: str) -> Iterator[Contact]:
-    """What is written as a telephone number, in service or not.
-
-    Digits without the marks of one count where a word such as "call" stands before them.
+    Of a text with very many of them the rest is one "link" without a value: it is not read, and
+    must not pass for that.
     """
-    for start, end in _DIGIT_RUN.spans(text):
-        run = text[start:end]
-        value = _phone_digits(run)
-        if len(value) in _PHONE_DIGITS and _is_phone(text, start, run):
-            yield Contact("phone", start, end, value)
+    found: list[Contact] = []
+    unread = len(text)
+    for signs, pattern, read in _FINDERS:
+        if any(sign in text for sign in signs):
+            spans, unsearched = pattern.first_spans(text, _MOST_OF_A_KIND)
+            contacts_read = (read(text, *span) for span in spans)
+            found += _outside(found, (c for c in contacts_read if c is not None))
+            unread = min(unread, unsearched)
+    if unread < len(text):
+        found.append(Contact("link", unread, len(text), ""))
+    numbers = (Contact("phone", p.start, p.end, p.digits) for p in phones(text))
+    return [*found, *_outside(found, numbers)]
 
 
-def same_phone(one: str, other: str) -> bool:
-    """Whether two values of `Contact` are one number, with or without country or trunk prefix."""
-    shorter, longer = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
-    return longer == shorter or (len(shorter) >= _LEAST_COMMON_DIGITS and longer.endswith(shorter))
+def email_spans(text: str) -> tuple[Sequence[tuple[int, int]], int]:
+    """The e-mail addresses of a text, and where it begins to be unread (see `contacts`)."""
+    return _EMAIL.first_spans(text, _MOST_OF_A_KIND) if "@" in text else ((), len(text))
 
 
-def digit_runs(text: str) -> Iterator[str]:
-    """All that could be a telephone number, in digits, whether or not it looks like one."""
-    return (_phone_digits(text[start:end]) for start, end in _DIGIT_RUN.spans(text))
-
-
-def _is_phone(text: str, start: int, run: str) -> bool:
-    if _DATE_SHAPE.matches(run):
-        return False
-    before = text[max(0, start - _CUE_REACH) : start]
-    return _PHONE_SHAPE.matches(run) or _PHONE_CUE.first(before) is not None
-
-
-def _phone_digits(run: str) -> str:
-    return "".join(filter(str.isdigit, run)).removeprefix("00")
-
-
-def _emails(text: str) -> Iterator[Contact]:
-    for start, end in _EMAIL.spans(text):
-        yield Contact("email", start, end, text[start:end].lower())
+def _email(text: str, start: int, end: int) -> Contact:
+    return Contact("email", start, end, text[start:end].lower())
 
 
 def _url(text: str, start: int, end: int) -> Contact:
     written = text[start:end].rstrip(_AFTER_URL)
-    return Contact("url", start, start + len(written), _canonical_url(written))
+    return _web_address(start, start + len(written), written)
 
 
-def _canonical_url(written: str) -> str:
+def _link(text: str, start: int, end: int) -> Contact:
+    written = text[start:end].rstrip(_AFTER_URL)
+    return Contact("link", start, start + len(written), written.lower())
+
+
+def _bare_domain(text: str, start: int, end: int) -> Contact | None:
+    written = text[start:end].rstrip(_AFTER_URL)
+    return _url(text, start, end) if _is_domain(written) else None
+
+
+def _disguised(text: str, start: int, end: int) -> Contact | None:
+    written = text[start:end].rstrip(_AFTER_URL)
+    plain = _with_dots(written)
+    return _web_address(start, start + len(written), plain) if _is_domain(plain) else None
+
+
+# What a text must hold for the search to be worth it, the search, and how its match is read.
+_FINDERS: tuple[tuple[Sequence[str], Pattern, Callable[[str, int, int], Contact | None]], ...] = (
+    (
+        (
+            "://",
+            ".",
+        ),
+        _EXPLICIT_URL,
+        _url,
+    ),
+    ((":",), _CARRIER, _link),
+    (("@",), _EMAIL, _email),
+    ((".", ":", "/"), _BARE_ADDRESS, _url),
+    ((".",), _BARE_DOMAIN, _bare_domain),
+    (("[.", "(.", "{.", "dot", "DOT", "Dot"), _DISGUISED_DOMAIN, _disguised),
+)
+
+
+def _web_address(start: int, end: int, written: str) -> Contact:
     # Browsers take "\" for "/" and urlsplit does not: where they differ, theirs counts.
     address = written.replace("\\", "/")
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host = (parts.hostname or "").removeprefix("www.").rstrip(".")
-    except ValueError:  # a malformed host is no known one
-        return written.lower()
+        if parts.scheme not in _USUAL_PORTS:
+            return Contact("link", start, end, written.lower())
+        port = "" if parts.port in _USUAL_PORTS[parts.scheme] else f":{parts.port}"
+    except ValueError:  # a malformed host or port is no known one
+        return Contact("link", start, end, written.lower())
     query = f"?{parts.query}" if parts.query else ""
-    return f"{host}{parts.path.rstrip('/')}{query}"
+    return Contact("url", start, end, f"{host}{port}{parts.path.rstrip('/')}{query}")
 
 
-def _is_domain(text: str, url: Contact) -> bool:
+def _with_dots(written: str) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end in _DISGUISED_DOT.spans(written):
+        pieces.append(written[done:start])
+        done = end
+    return ".".join((*pieces, written[done:]))
+
+
+def _is_domain(written: str) -> bool:
     """Whether a bare name ends in a public suffix, and is no sentence without its space.
 
     "your account.It is" ends in Italy's domain: a two-letter ending in title case counts as a
-    word.
+    word, unless a page follows.
     """
-    name = text[url.start : url.end].partition("/")[0].partition("?")[0].partition(":")[0]
-    ending = name.rpartition(".")[2]
-    if len(ending) == _COUNTRY_CODE_LENGTH and ending.istitle():
+    page_at = min((i for mark in "/?:" if (i := written.find(mark)) >= 0), default=len(written))
+    name = written[:page_at]
+    if page_at == len(written) and _is_something_else(name):
         return False
     return _public_suffixes().privatesuffix(name.lower()) is not None
+
+
+def _is_something_else(name: str) -> bool:
+    rest, _, ending = name.rpartition(".")
+    if len(ending) == _COUNTRY_CODE_LENGTH and ending.istitle():
+        return True
+    lower = ending.lower()
+    if lower in _HALVES_OF_A_DAY and rest.replace(".", "").isdigit():
+        return True
+    return name.lower() in _PRODUCTS or ("." not in rest and lower in _FILE_ENDINGS)
 
 
 @cache

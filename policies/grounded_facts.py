@@ -1,21 +1,26 @@
 """Ways to reach somebody that the model made up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass as value
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic.dataclasses import dataclass
 
-from gateway.types import Finding, Subject
-from policies.contacts import Contact, contacts, digit_runs, same_phone
+from gateway.types import Conversation, Finding, Subject
+from policies.contacts import Contact, contacts
 from policies.grounding import grounds
-from policies.patterns import readings
+from policies.patterns import cased_readings, texts_read
+from policies.phones import PhoneBook, digit_runs
 
 _REPLACEMENTS = {
     "email": "[address removed]",
     "phone": "[number removed]",
     "url": "[link removed]",
+    "link": "[link removed]",
 }
+# Each candidate of a request leans on the same conversation, and of these few are under way.
+_MOST_CONVERSATIONS = 16
+_BETWEEN = "\n;\n"  # no contact goes on across it
 
 
 @value(frozen=True, slots=True)
@@ -24,12 +29,12 @@ class _Facts:
 
     values: frozenset[str]
     hosts: frozenset[str]
-    phones: frozenset[str]
+    phones: PhoneBook
 
     def hold(self, contact: Contact) -> bool:
         if contact.kind == "phone":
-            return any(same_phone(contact.value, phone) for phone in self.phones)
-        return contact.value in self.values
+            return contact.value in self.phones
+        return contact.kind != "link" and contact.value in self.values
 
     def allow(self, contact: Contact) -> bool:
         if contact.kind != "url":
@@ -44,8 +49,12 @@ class GroundedFacts:
 
     A contact is grounded when it stands in the conversation (what users, tools and earlier
     answers said, never a client's system message) or in the operator's prompt. A web address
-    must be the same page, or the bare host of a page given. `allow` takes domains (all pages of
-    these and of their subdomains), e-mail addresses and telephone numbers.
+    must be the same page at the same port, or the bare host of a page given; a telephone number
+    must be the same but for its country code, or the same digits in full. A link of another
+    scheme than http and https (javascript:, data:, file:) is never grounded. `allow` takes
+    domains (all pages of these and of their subdomains), e-mail addresses and telephone numbers.
+
+    The facts of the last few conversations are kept in memory.
     """
 
     allow: tuple[str, ...] = ()
@@ -55,15 +64,19 @@ class GroundedFacts:
     def _allowed(self) -> _Facts:
         return _facts(self.allow)
 
+    @cached_property
+    def _given(self) -> Callable[[Conversation], _Facts]:
+        return lru_cache(_MOST_CONVERSATIONS)(_facts_of)
+
     async def judge(self, subject: Subject) -> Sequence[Finding]:
         claims = [
             (reading.origin(claim.start, claim.end), claim)
-            for reading in readings(subject)
+            for reading in cased_readings(subject)
             for claim in contacts(reading.text)
         ]
         if not claims:
             return ()
-        given = _facts(grounds(subject.conversation))
+        given = self._given(subject.conversation)
         return [
             Finding(*span, self.category, _REPLACEMENTS[claim.kind], f"ungrounded {claim.kind}")
             for span, claim in claims
@@ -71,12 +84,22 @@ class GroundedFacts:
         ]
 
 
+def _facts_of(conversation: Conversation) -> _Facts:
+    return _facts(grounds(conversation))
+
+
 def _facts(texts: Iterable[str]) -> _Facts:
-    texts = tuple(texts)
-    found = [contact for text in texts for contact in contacts(text)]
-    hosts = {contact.host for contact in found if contact.kind == "url"}
+    # As one text, so that what is read of a conversation has a limit, however many turns it has.
+    read = texts_read(_BETWEEN.join(texts))
+    found = [contact for text in read for contact in contacts(text)]
+    pages = [contact for contact in found if contact.kind == "url"]
+    hosts = frozenset(page.host for page in pages)
+    emails = (contact.value for contact in found if contact.kind == "email")
     return _Facts(
-        values=frozenset({contact.value for contact in found} | hosts),
-        hosts=frozenset(hosts),
-        phones=frozenset(digits for text in texts for digits in digit_runs(text)),
+        values=frozenset({*emails, *(page.value for page in pages)}) | hosts,
+        hosts=hosts,
+        phones=PhoneBook(
+            (contact.value for contact in found if contact.kind == "phone"),
+            (digits for text in read for digits in digit_runs(text)),
+        ),
     )

@@ -6,10 +6,12 @@ meets text that was written to hurt it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import re2  # pyright: ignore[reportMissingTypeStubs] - the package ships none
 
+from gateway.normalisation import normalise
 from gateway.types import Subject
 
 
@@ -27,6 +29,18 @@ class Pattern:
         for match in self._compiled.finditer(_encodable(text)):
             if match.start(group) >= 0:
                 yield match.start(group), match.end(group)
+
+    def first_spans(
+        self, text: str, most: int, group: int = 0
+    ) -> tuple[Sequence[tuple[int, int]], int]:
+        """Up to `most` spans, and where the text begins that was not searched (its end if none).
+
+        A match takes microseconds: a text made of matches alone would keep the event loop busy.
+        """
+        spans = self.spans(text, group)
+        found = list(islice(spans, most))
+        beyond = next(spans, None) if len(found) == most else None
+        return found, len(text) if beyond is None else beyond[0]
 
     def first(self, text: str) -> tuple[int, int] | None:
         return next(self.spans(text), None)
@@ -55,9 +69,39 @@ def readings(subject: Subject) -> Sequence[Reading]:
     indifferent, so there the second reading is left out.
     """
     raw = Reading(subject.text, range(len(subject.text) + 1))
-    if subject.text.isascii() and subject.text.replace("\n", " ").isprintable():
+    if _is_plain(subject.text):
         return (raw,)
     return (raw, Reading(subject.normalised, subject.offsets))
+
+
+def cased_readings(subject: Subject) -> Sequence[Reading]:
+    """`readings`, the folded one with the capitals of the text as it stands.
+
+    For who tells a sentence ("done.It is") or a page's path by them.
+    """
+    raw, *folded = readings(subject)
+    return (raw, *(Reading(_capitalised(r, raw.text), r.offsets) for r in folded))
+
+
+def texts_read(text: str) -> Sequence[str]:
+    """The same two readings of a text that is not under judgement, without the way back."""
+    if _is_plain(text):
+        return (text,)
+    folded, offsets = normalise(text)
+    return (text, _capitalised(Reading(folded, offsets), text))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.replace("\n", " ").isprintable()
+
+
+def _capitalised(reading: Reading, original: str) -> str:
+    if original.islower():
+        return reading.text
+    return "".join(
+        letter.upper() if letter.isascii() and original[offset].isupper() else letter
+        for letter, offset in zip(reading.text, reading.offsets, strict=False)
+    )
 
 
 def _encodable(text: str) -> str:

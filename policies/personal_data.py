@@ -1,48 +1,69 @@
 """Data that belong to a person: cards, accounts, identity numbers, ways to reach somebody."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from functools import cache, cached_property, lru_cache
+from typing import Any, Literal
 
 import phonenumbers
 from pydantic.dataclasses import dataclass
-from stdnum import iban, luhn
+from stdnum import iban, luhn, numdb
 from stdnum.de import idnr
 from stdnum.es import dni
 from stdnum.fr import nir
 from stdnum.it import codicefiscale
 from stdnum.us import ssn
 
-from gateway.types import Finding, Subject
-from policies.contacts import contacts, phones
+from gateway.types import Conversation, Finding, Subject
+from policies.contacts import email_spans
 from policies.grounding import grounds
-from policies.patterns import Pattern, readings
+from policies.patterns import Pattern, readings, texts_read
+from policies.phones import phones
 
 PersonalDataKind = Literal["card", "iban", "national_id", "email", "phone"]
 
-_CARD = Pattern(r"\b[2-6][0-9]{3}(?:[ \-]?[0-9]){9,15}\b")
-_IBAN = Pattern(r"\b[A-Z]{2}[0-9]{2}(?:[ \-]?[A-Z0-9]){11,30}\b")
-# A look-up takes a tenth of a millisecond: beyond so many, what has the shape of a telephone number
-# is found without one, and a text of nothing else is no way to keep the event loop busy.
-_MOST_LOOKUPS = 32
-_IBAN_LENGTHS = range(34, 14, -1)
+# A look-up takes some microseconds, one of a telephone number a tenth of a millisecond. Beyond so
+# many of a kind the rest of the text is found without one: a text of nothing else is no way to
+# keep the event loop busy, and none to hide a real datum behind false ones.
+_MOST_LOOKUPS = 128
+_MOST_PHONE_LOOKUPS = 24
+_MOST_CONVERSATIONS = 16
 
-# Identity numbers with a form or check digit of their own; a bare nine-digit number has neither.
+_GAP = r"[ .\-/_·|*\n]{0,2}"
+_CARD_RUN = Pattern(rf"(?:\b|_)([0-9](?:{_GAP}[0-9]){{12,}})(?:\b|_)")
+# Digits by issuer, whom the first digit tells: American Express and Diners, Visa, Mastercard and
+# Maestro, Discover and the rest of 6.
+_CARD_LENGTHS = {"2": (16,), "3": (15, 14), "4": (16, 19, 13), "5": (16,), "6": (16, 17, 18, 19)}
+_IBAN_START = Pattern(r"(?:\b|_)([A-Z]{2}[0-9]{2})")
+_IBAN_REACH = 3 * 34  # the longest, with two marks between any two characters
+_BBAN_LENGTH = Pattern(r"([0-9]+)!")
+
+# Identity numbers with a form or check digit of their own; a bare nine-digit number has neither,
+# unless a word before it says what it is.
 _NATIONAL_IDS: tuple[tuple[str, Pattern, Callable[[str], bool]], ...] = (
-    ("US social security number", Pattern(r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"), ssn.is_valid),
-    ("Spanish DNI", Pattern(r"\b[0-9]{8}-?[A-Z]\b"), dni.is_valid),
+    ("US social security number", Pattern(r"\b([0-9]{3}-[0-9]{2}-[0-9]{4})\b"), ssn.is_valid),
+    (
+        "US social security number",
+        Pattern(
+            r"\b(?:ssn|social[ \-]security)\b[^0-9\n]{0,24}"
+            rf"([0-9]{{3}}{_GAP}[0-9]{{2}}{_GAP}[0-9]{{4}})\b"
+        ),
+        lambda written: ssn.is_valid("".join(filter(str.isdigit, written))),
+    ),
+    ("Spanish DNI", Pattern(r"\b([0-9]{8}-?[A-Z])\b"), dni.is_valid),
     (
         "Italian codice fiscale",
-        Pattern(r"\b[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]\b"),
+        Pattern(r"\b([A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z])\b"),
         codicefiscale.is_valid,
     ),
     (
         "French NIR",
-        Pattern(r"\b[12] ?[0-9]{2} ?[0-9]{2} ?[0-9AB]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}\b"),
+        Pattern(r"\b([12] ?[0-9]{2} ?[0-9]{2} ?[0-9AB]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{2})\b"),
         nir.is_valid,
     ),
-    ("German tax id", Pattern(r"\b[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}\b"), idnr.is_valid),
+    ("German tax id", Pattern(r"\b([0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3})\b"), idnr.is_valid),
 )
 
+_Span = tuple[int, int]
 _Found = tuple[int, int, str]
 
 
@@ -53,12 +74,20 @@ class PersonalData:
     `regions` are the countries (ISO 3166) in which a telephone number without a country code is
     looked up. With `ungrounded_only` a datum passes that stands in the conversation or in the
     operator's prompt: an answer may repeat what the customer wrote.
+
+    In a text with very many numbers the check digits of the first ones alone are looked at, and
+    all the rest of the text is one finding.
     """
 
     kinds: tuple[PersonalDataKind, ...] = ("card", "iban", "national_id", "email", "phone")
     ungrounded_only: bool = False
     regions: tuple[str, ...] = ("US", "GB", "DE")
     category: str = "personal_data"
+
+    @cached_property
+    def _given(self) -> Callable[[Conversation], frozenset[str]]:
+        """What a conversation holds; kept for the last few, as each has several candidates."""
+        return lru_cache(_MOST_CONVERSATIONS)(self._data_of)
 
     async def judge(self, subject: Subject) -> Sequence[Finding]:
         found = [
@@ -67,66 +96,112 @@ class PersonalData:
             for start, end, detail in self._find(reading.text)
         ]
         if found and self.ungrounded_only:
-            given = [_bare(text) for text in grounds(subject.conversation)]
-            found = [f for f in found if not any(_bare(f[2]) in text for text in given)]
+            given = self._given(subject.conversation)
+            found = [f for f in found if _bare(f[2]) not in given]
         return [
             Finding(*span, self.category, "[personal data removed]", detail)
             for span, detail, _ in found
         ]
 
+    def _data_of(self, conversation: Conversation) -> frozenset[str]:
+        return frozenset(
+            _bare(text[start:end])
+            for said in grounds(conversation)
+            for text in texts_read(said)
+            for start, end, _ in self._find(text)
+        )
+
     def _find(self, text: str) -> Iterator[_Found]:
-        if any(character.isdigit() for character in text):
+        if any(map(str.isdigit, text)):
             yield from self._find_numbers(text)
-        if "email" in self.kinds and "@" in text:
-            yield from ((c.start, c.end, "e-mail") for c in contacts(text) if c.kind == "email")
+        if "email" in self.kinds:
+            spans, unread = email_spans(text)
+            yield from ((*span, "e-mail") for span in spans)
+            yield from _rest(text, unread, "e-mail")
 
     def _find_numbers(self, text: str) -> Iterator[_Found]:
         if "card" in self.kinds:
-            yield from _cards(text)
+            yield from ((*span, "card") for span in _cards(text))
         if "iban" in self.kinds:
             yield from _ibans(text)
         if "national_id" in self.kinds:
-            yield from _national_ids(text)
+            for name, pattern, is_valid in _NATIONAL_IDS:
+                spans, unread = pattern.first_spans(text, _MOST_LOOKUPS, group=1)
+                yield from ((a, b, name) for a, b in spans if is_valid(text[a:b]))
+                yield from _rest(text, unread, name)
         if "phone" in self.kinds:
-            yield from (
-                (number.start, number.end, "phone")
-                for i, number in enumerate(phones(text))
-                if i >= _MOST_LOOKUPS or _in_service(text[number.start : number.end], self.regions)
-            )
+            for i, phone in enumerate(phones(text)):
+                if i == _MOST_PHONE_LOOKUPS or not phone.digits:
+                    yield from _rest(text, phone.start, "phone")
+                    break
+                if self._in_service(text[phone.start : phone.end]):
+                    yield phone.start, phone.end, "phone"
+
+    def _in_service(self, written: str) -> bool:
+        """Whether the number lies in a range that some country has given out."""
+        for region in self.regions:
+            try:
+                if phonenumbers.is_valid_number(phonenumbers.parse(written, region)):
+                    return True
+            except phonenumbers.NumberParseException:
+                continue
+        return False
 
 
-def _cards(text: str) -> Iterator[_Found]:
-    for start, end in _CARD.spans(text):
-        if luhn.is_valid("".join(filter(str.isdigit, text[start:end]))):
-            yield start, end, "card"
+def _rest(text: str, unread: int, detail: str) -> Iterator[_Found]:
+    if unread < len(text):
+        yield unread, len(text), detail
+
+
+def _cards(text: str) -> Iterator[_Span]:
+    """Card numbers that begin and end with a group of digits: others may stand beside them."""
+    lookups = iter(range(_MOST_LOOKUPS))
+    for start, end in _CARD_RUN.spans(text, group=1):
+        done = start
+        for first, last, digits in _card_shapes(text, start, end):
+            if first < done:
+                continue
+            if next(lookups, None) is None:
+                yield first, len(text)
+                return
+            if luhn.is_valid(digits):
+                yield first, last
+                done = last
+
+
+def _card_shapes(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Groups of digits in a run that are as long together as their issuer's cards."""
+    places = [i for i in range(start, end) if text[i].isdigit()]
+    digits = "".join(text[i] for i in places)
+    starts = [0, *(k for k in range(1, len(places)) if places[k] > places[k - 1] + 1)]
+    ends = {*starts[1:], len(places)}
+    for first in starts:
+        for length in _CARD_LENGTHS.get(digits[first], ()):
+            if first + length in ends:
+                last = places[first + length - 1] + 1
+                yield places[first], last, digits[first : first + length]
 
 
 def _ibans(text: str) -> Iterator[_Found]:
-    """The longest valid IBAN at each place: the pattern may have run on into the next word."""
-    for start, end in _IBAN.spans(text):
-        places = [i for i in range(start, end) if text[i].isalnum()]
-        for length in _IBAN_LENGTHS:
-            if length <= len(places) and iban.is_valid("".join(text[i] for i in places[:length])):
-                yield start, places[length - 1] + 1, "IBAN"
-                break
+    """IBANs of the length that their country says: the text may run on into the next word."""
+    starts, unread = _IBAN_START.first_spans(text, _MOST_LOOKUPS, group=1)
+    for start, _ in starts:
+        length = _iban_length(text[start : start + 2].upper())
+        reach = range(start, min(len(text), start + _IBAN_REACH)) if length else ()
+        places = [i for i in reach if text[i].isalnum()][:length]
+        number = "".join(text[i] for i in places)
+        if length and len(number) == length and number.isascii() and iban.is_valid(number):
+            yield start, places[-1] + 1, "IBAN"
+    yield from _rest(text, unread, "IBAN")
 
 
-def _national_ids(text: str) -> Iterator[_Found]:
-    for name, pattern, is_valid in _NATIONAL_IDS:
-        yield from (
-            (start, end, name) for start, end in pattern.spans(text) if is_valid(text[start:end])
-        )
-
-
-def _in_service(written: str, regions: Sequence[str]) -> bool:
-    """Whether the number lies in a range that some country has given out."""
-    for region in regions:
-        try:
-            if phonenumbers.is_valid_number(phonenumbers.parse(written, region)):
-                return True
-        except phonenumbers.NumberParseException:
-            continue
-    return False
+@cache
+def _iban_length(country: str) -> int:
+    """Characters of an IBAN of a country by the registry that python-stdnum ships; 0 if none."""
+    known: Any = numdb.get("iban").info(country)
+    structure: str = known[0][1].get("bban", "")
+    lengths = [int(structure[start:end]) for start, end in _BBAN_LENGTH.spans(structure, group=1)]
+    return 4 + sum(lengths) if lengths else 0
 
 
 def _bare(text: str) -> str:

@@ -12,25 +12,36 @@ from gateway.types import Finding, Subject
 from policies.patterns import Pattern, readings
 
 # ChatML, Llama 3, Phi, Qwen and DeepSeek (whose bars are fullwidth and fold to "|"); Llama 2 and
-# Mistral; Gemma; the sentence and padding marks of SentencePiece and BERT vocabularies.
+# Mistral; Gemma; Qwen's tools; StarCoder and SmolLM2, from whose vocabularies <filename> is left
+# out, which people write; the sentence and padding marks of SentencePiece and BERT vocabularies.
 _CONTROL_TOKEN = Pattern(
     r"<\|[^|<>\n]{1,48}\|>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
     r"|<</?SYS>>"
-    r"|<(?:start|end)_of_(?:turn|image)>"
+    r"|<(?:start|end)_of_(?:turn|image)>|<unused[0-9]{1,3}>"
+    r"|</?tool_(?:call|response)>"
+    r"|<(?:fim_(?:prefix|middle|suffix|pad)|repo_name|reponame|file_sep|gh_stars|empty_output"
+    r"|issue_(?:start|comment|closed)|jupyter_(?:start|text|code|output|script))>"
     r"|</?s>|<(?:bos|eos|pad|unk|mask)>|\[(?:CLS|SEP|PAD|UNK|MASK)\]"
 )
+# A model that reasons aloud begins its honest answers so; nobody else has a reason to.
+_THOUGHT = Pattern(r"</?think(?:ing)?>")
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class SpecialTokens:
-    """Finds chat-template control tokens, as written and however disguised."""
+    """Finds chat-template control tokens, as written and however disguised.
+
+    The marks of a model's own reasoning (<think>) are found in what others write, not in answers.
+    """
 
     category: str = "special_tokens"
 
     async def judge(self, subject: Subject) -> Sequence[Finding]:
+        patterns = (_CONTROL_TOKEN,) if subject.stage == "output" else (_CONTROL_TOKEN, _THOUGHT)
         return [
             Finding(*reading.origin(start, end), self.category, "", "chat-template control token")
             for reading in readings(subject)
-            for start, end in _CONTROL_TOKEN.spans(reading.text)
+            for pattern in patterns
+            for start, end in pattern.spans(reading.text)
         ]

@@ -122,6 +122,8 @@ class CrossEncoder:
         return self._revision
 
     async def __aenter__(self) -> Self:
+        # Entered anew, a model may live in another event loop: the lock is made here.
+        self._turn = asyncio.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cross-encoder")
         self._network = await self._in_worker(_Network, self.path, self._template, self.threads)
         return self
@@ -133,13 +135,18 @@ class CrossEncoder:
     async def score(self, conversation: Conversation, answers: Sequence[str]) -> Sequence[float]:
         """One raw score per answer.
 
+        Calls are served whole, in the order in which they came: under a load that is too high,
+        the first ones are in time and the last ones late, instead of all of them late together.
+
         Raises:
             RuntimeError: the model is not open (`async with`).
         """
         if self._network is None:
             raise RuntimeError(f"the reward model {self._revision} is not open")
-        # One job per answer: requests take turns, and a cancelled one leaves the queue.
-        return [await self._in_worker(self._network.score, conversation, a) for a in answers]
+        network = self._network
+        # One job per answer, so that a cancelled call gives its turn away after the one at work.
+        async with self._turn:
+            return [await self._in_worker(network.score, conversation, a) for a in answers]
 
     async def _in_worker(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         job = partial(work, *args, **kwargs)

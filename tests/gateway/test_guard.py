@@ -125,6 +125,49 @@ async def test_an_error_that_is_allowed_is_recorded_and_goes_on():
     assert screening.passed
 
 
+@dataclass
+class Folds(Marks):
+    """A policy that reads the folded text."""
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]:
+        assert subject.normalised
+        return await super().judge(subject)
+
+
+async def test_a_text_refused_for_its_length_is_never_folded():
+    """Folding is work for the length of it, and the size is known without."""
+    size = Marks([(0, 1)])
+    await guard(entry("size", size), entry("terms", Folds())).screen("Ä", "input", CONVERSATION)
+    assert "_folded" not in vars(size.asked[0])
+    await guard(entry("terms", policy := Folds())).screen("Ä", "input", CONVERSATION)
+    assert "_folded" in vars(policy.asked[0])
+
+
+async def test_behind_each_policy_of_a_long_text_others_have_their_turn():
+    """What has no await in it would else hold the event loop for the whole chain."""
+    seen: list[int] = []
+
+    @dataclass
+    class Counts(Marks):
+        async def judge(self, subject: Subject) -> Sequence[Finding]:
+            seen.append(turns)
+            return await super().judge(subject)
+
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    chain = guard(*(entry(name, Counts()) for name in "abc"))
+    await chain.screen("x" * 5000, "input", CONVERSATION)
+    waiting.cancel()
+    assert seen == [0, 1, 2]
+
+
 async def test_a_cancelled_request_is_not_a_policy_error():
     """The customer has left: nothing is to be concluded from that."""
     with pytest.raises(TimeoutError):

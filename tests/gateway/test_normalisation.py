@@ -27,6 +27,13 @@ TAGS = "".join(chr(0xE0000 + ord(c)) for c in "kill")
         ("ᴋɪʟʟ 🅺🅸🅻🅻 🇰🇮🇱🇱", "kill kill kill"),
         ("한국어", "한국어"),
         ("\ud800a\udfff", "a"),
+        ("You’re `so` “here”", "you're 'so' \"here\""),  # noqa: RUF001
+        ("1‑800–123—4567−8", "1-800-123-4567-8"),  # noqa: RUF001
+        ("evil。com evil․com", "evil.com evil.com"),  # noqa: RUF001
+        ("415•555∙0132", "415·555·0132"),
+        ("a\u115f\u1160\u3164\uffa0\u2065\u2800\ufff0\U000e0fffb", "ab"),
+        ("ꓲꓓꓲꓳꓔ ⲓⅾⲓⲟⲧ", "idiot idiot"),  # noqa: RUF001
+        ("\ufdfa", "\ufdfa"),
         ("", ""),
     ],
 )
@@ -66,3 +73,9 @@ def test_nothing_invisible_is_left(text: str):
     folded, _ = normalise(text)
     assert "  " not in folded
     assert all(c.isprintable() for c in folded if c.isascii())
+
+
+@given(ANY_TEXT | st.text(st.sampled_from("\ufdfa\ufdfb\u33af\u3300\U0001f14a")))
+def test_folding_makes_no_text_much_longer(text: str):
+    """One character stands for four at most, or else for itself."""
+    assert len(normalise(text)[0]) <= 4 * len(text)

@@ -59,7 +59,7 @@ def test_the_last_user_text_is_that_of_the_last_user_turn():
 
 def test_a_span_of_the_folded_text_is_marked_in_the_real_one():
     """`offsets` leads back, also where one character gave two."""
-    subject = Subject("aﬀb", "input", Conversation(()), "affb", [0, 1, 1, 2, 3])
+    subject = Subject("aﬀb", "input", Conversation(()), lambda _: ("affb", [0, 1, 1, 2, 3]))
     assert subject.span(1, 3) == (1, 2)
     assert subject.span(0, 4) == (0, 3)
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.guard import example_subject
+from gateway.types import Conversation, Message
 from policies.grounded_facts import GroundedFacts
 from tests.policies.judging import found
 
@@ -58,3 +60,61 @@ async def test_what_the_operator_allows_passes(answer: str):
 async def test_what_only_resembles_the_allowed_is_found(answer: str):
     """A domain that ends alike, an address nobody gave."""
     assert await found(GroundedFacts(allow=("shop.com",)), answer) == [answer]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "https://shop.example:8443/help",
+        "javascript://shop.example/help",
+        "ftp://shop.example/help",
+        "[x](javascript:alert(1))",
+        "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    ],
+)
+async def test_another_port_or_scheme_is_another_place(answer: str):
+    """Also for what the operator allows."""
+    policy = GroundedFacts(allow=("shop.example",))
+    assert await found(policy, answer, prompt="https://shop.example/help") != []
+
+
+async def test_a_reference_of_the_customer_grounds_no_longer_number():
+    """Seven digits are soon found in an order."""
+    answer = "Call +1 900 555 0132."
+    assert await found(GroundedFacts(), answer, prompt="my order is 5550132") == ["+1 900 555 0132"]
+
+
+@pytest.mark.parametrize("dash", ["\u2010", "\u2011", "\u2013", "\u2212"])
+async def test_a_number_is_one_whatever_dashes_it_is_written_with(dash: str):
+    """Found where nobody gave it, grounded where somebody did."""
+    number = "1-800-123-4567".replace("-", dash)
+    assert await found(GroundedFacts(), f"Call {number} now") != []
+    assert await found(GroundedFacts(), "Call 1-800-123-4567", prompt=f"is it {number}?") == []
+    assert await found(GroundedFacts(), f"Call {number}", prompt="is it 1-800-123-4567?") == []
+
+
+async def test_a_sentence_without_its_space_passes_beside_typographic_marks():
+    """Folding takes the capital that tells it from a domain."""
+    assert await found(GroundedFacts(), "It\u2019s done.It is on its way.") == []
+    page = "https://shop.com/Returns"
+    assert await found(GroundedFacts(), f"It\u2019s at {page}", prompt=page) == []
+
+
+async def test_each_conversation_has_facts_of_its_own():
+    """They are remembered for it, not for the policy."""
+    policy = GroundedFacts()
+    talks = [Conversation((Message("user", f"see {name}.com"),)) for name in ("one", "two")]
+    for _ in range(2):
+        for talk, other in zip(talks, ("two", "one"), strict=True):
+            (finding,) = await policy.judge(
+                example_subject("one.com, two.com", "output", talk),
+            )
+            at = 0 if other == "one" else 9
+            assert (finding.start, finding.end) == (at, at + 7)
+
+
+async def test_no_contact_goes_on_from_one_turn_to_the_next():
+    """Two halves of a number ground no number."""
+    halves = Conversation((Message("user", "call 415 555"), Message("user", "0132")))
+    judged = await GroundedFacts().judge(example_subject("Call 415-555-0132", "output", halves))
+    assert len(judged) == 1

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gateway.guard import example_subject
 from gateway.types import Conversation
-from policies.patterns import Pattern, readings
+from policies.patterns import Pattern, cased_readings, readings, texts_read
 
 ANY_TEXT = st.text(st.characters())
 
@@ -41,3 +41,25 @@ def test_plain_ascii_is_read_once():
     """Folding it would show nothing new."""
     assert len(readings(example_subject("Hello,\nyou", "input", Conversation(())))) == 1
     assert len(readings(example_subject("H\x00llo", "input", Conversation(())))) == 2
+
+
+def test_a_limit_of_matches_says_where_it_stopped():
+    """The text's end, if all was searched."""
+    assert Pattern("a").first_spans("a.a.a", 2) == ([(0, 1), (2, 3)], 4)
+    assert Pattern("a").first_spans("a.a", 2) == ([(0, 1), (2, 3)], 3)
+
+
+@given(ANY_TEXT)
+def test_a_cased_reading_differs_from_the_folded_one_in_case_alone(text: str):
+    """Position for position; a text of its own is read in the same way."""
+    subject = example_subject(text, "input", Conversation(()))
+    for plain, cased in zip(readings(subject), cased_readings(subject), strict=True):
+        assert len(plain.text) == len(cased.text)
+        assert plain.text.casefold() == cased.text.casefold()
+    assert texts_read(text) == tuple(reading.text for reading in cased_readings(subject))
+
+
+def test_a_cased_reading_keeps_capitals():
+    """A sentence without its space is told from a domain by them."""
+    subject = example_subject("It\u2019s Done.It", "input", Conversation(()))
+    assert [r.text for r in cased_readings(subject)][1] == "It's Done.It"

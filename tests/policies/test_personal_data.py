@@ -21,6 +21,13 @@ from tests.policies.judging import found
         "+44 20 7946 0958",
         "(212) 736-5000",
         "４111 1111 1111 1111",  # noqa: RUF001 - fullwidth
+        "4111  1111  1111  1111",
+        "4111.1111.1111.1111",
+        "4111/1111/1111/1111",
+        "4111_1111_1111_1111",
+        "4111\n1111\n1111\n1111",
+        "4111\u20111111\u20111111\u20111111",
+        "DE89  3704 0044.0532-0130/00",
     ],
 )
 async def test_a_valid_datum_is_found_whole(datum: str):
@@ -37,6 +44,8 @@ async def test_a_valid_datum_is_found_whole(datum: str):
         "12345678A",  # check letter
         "order 10023345 of 2025-10-12 for $1,234.50",
         "1234567890",
+        "IBAN DE89 3704 0044 0532 0130",  # two short
+        "536 22 1234",  # nobody says what it is
     ],
 )
 async def test_a_number_that_fails_its_check_passes(text: str):
@@ -56,3 +65,39 @@ async def test_what_the_customer_gave_may_be_repeated():
     answer = "The card 4111 1111 1111 1111, not 5500 0000 0000 0004."
     prompt = "why was 4111-1111-1111-1111 charged?"
     assert await found(policy, answer, prompt=prompt) == ["5500 0000 0000 0004"]
+
+
+@pytest.mark.parametrize("cue", ["SSN ", "ssn: ", "Social security number is "])
+async def test_a_social_security_number_is_one_behind_the_word(cue: str):
+    """Then whatever stands between its digits."""
+    assert await found(PersonalData(), f"{cue}536 22 1234") == ["536 22 1234"]
+    assert await found(PersonalData(), f"{cue}536.22.1234") == ["536.22.1234"]
+
+
+@pytest.mark.parametrize(
+    "text", ["4929 4111 1111 1111 1111", "ref AB12 DE89 3704 0044 0532 0130 00 thanks"]
+)
+async def test_a_datum_is_found_behind_what_looks_like_the_start_of_one(text: str):
+    """Other digits beside it are no way to hide it."""
+    assert await found(PersonalData(), text) in (
+        ["4111 1111 1111 1111"],
+        ["DE89 3704 0044 0532 0130 00"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("false", "real"),
+    [
+        ("4111111111111112 ", "4111111111111111"),
+        ("DE88370400440532013000 ", "DE89370400440532013000"),
+        ("12345678A ", "12345678Z"),
+        ("000-12-3456 ", "536-22-1234"),
+        ("a@b.co ", "c@d.co"),
+    ],
+)
+async def test_very_many_false_data_hide_no_real_one(false: str, real: str):
+    """From where no more is looked up, the rest of the text is found."""
+    text = false * 2000 + real
+    spans = await found(PersonalData(), text)
+    assert any(span.endswith(real) for span in spans)
+    assert len(spans) < 1200

@@ -21,6 +21,13 @@ from tests.policies.judging import found
         "<start_of_turn>",
         "<unk>",
         "[TOOL_CALLS]",
+        "<tool_call>",
+        "</tool_call>",
+        "<|fim_prefix|>",
+        "<fim_prefix>",
+        "<unused1>",
+        "<repo_name>",
+        "<jupyter_start>",
         "<|IM_END|>",
     ],
 )
@@ -37,7 +44,16 @@ async def test_a_disguised_token_is_found(disguised: str):
     assert await found(SpecialTokens(), f"a {disguised} b") == [disguised]
 
 
-@pytest.mark.parametrize("text", ["a < b | c > d", "<strong>x</strong>", "[INSTALL]", "<| |", "||"])
+@pytest.mark.parametrize(
+    "text", ["a < b | c > d", "<strong>x</strong>", "[INSTALL]", "<| |", "||", "<filename>"]
+)
 async def test_ordinary_text_passes(text: str):
     """Comparisons, markup and brackets are no tokens."""
     assert await found(SpecialTokens(), text) == []
+
+
+async def test_thoughts_are_for_the_model_alone():
+    """An answer may begin with them, a customer has no reason to write them."""
+    text = "<think>x</think>"
+    assert await found(SpecialTokens(), text, stage="input") == ["<think>", "</think>"]
+    assert await found(SpecialTokens(), text, stage="output") == []

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - disguises are made of ambiguous letters
 """Terms: found in every disguise, and not inside other words."""
 
 import pytest
@@ -13,7 +14,7 @@ TERMS = BlockedTerms(("ass", "go to hell", "Müll", "über-idiot"))
 
 @pytest.mark.parametrize(
     "written",
-    ["ass", "ASS", "aｓs", "a\u200bss", "аss", "go\n to  hell", "mull", "MÜLL", "ÜBER-Idiot"],  # noqa: RUF001
+    ["ass", "ASS", "aｓs", "a\u200bss", "аss", "go\n to  hell", "mull", "MÜLL", "ÜBER-Idiot"],
 )
 async def test_a_term_is_found_however_it_is_written(written: str):
     """Case, width, look-alikes, invisible characters and white space do not hide it."""
@@ -24,6 +25,50 @@ async def test_a_term_is_found_however_it_is_written(written: str):
 async def test_a_term_inside_a_word_passes(text: str):
     """Scunthorpe is a town."""
     assert await found(TERMS, text) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "i d i o t",
+        "i.d.i.o.t",
+        "idi-ot",
+        "1d10t",
+        "**id**iot",
+        "idi\u3164ot",
+        "idi\u2065ot",
+        "idi\u115fot",
+        "idi\u2800ot",
+        "ꓲꓓꓲꓳꓔ",
+        "ⲓⅾⲓⲟⲧ",
+        "shut-up",
+        "**shut** up",
+        "you’re stupid",
+        "you`re stupid",
+    ],
+)
+async def test_a_term_broken_up_is_found(written: str):
+    """By spaces, marks, emphasis, digits for letters, fillers that no font draws."""
+    terms = BlockedTerms(("idiot", "shut up", "you're stupid"))
+    (quoted,) = await found(terms, f"Well, {written}!")
+    assert quoted.strip("*") == written.strip("*")
+
+
+async def test_a_term_spelled_among_other_letters_is_found():
+    """Nothing says where the word begins."""
+    assert await found(BlockedTerms(("idiot",)), "you r a n i d i o t") == ["r a n i d i o t"]
+
+
+@pytest.mark.parametrize("text", ["A55", "a.s.s.", "U.S.S.", "a-s s", "is it shut? Up to you"])
+async def test_codes_and_abbreviations_are_no_broken_terms(text: str):
+    """Those of fewer than four letters are left alone, and so is the end of a sentence."""
+    assert await found(BlockedTerms(("ass", "uss", "shut up")), text) == []
+
+
+async def test_very_many_broken_words_hide_none():
+    """The rest is found unread."""
+    (rest,) = await found(BlockedTerms(("idiot",)), "a1b2 " * 1500 + "1d10t")
+    assert rest.endswith("1d10t")
 
 
 async def test_terms_inside_words_are_found_on_request():
