@@ -1,4 +1,4 @@
-"""Answers that went wrong as texts: empty, caught in a loop, or written in somebody else's name."""
+"""Answers that went wrong as texts: empty, in a loop, half filled in, or in another's name."""
 
 import zlib
 from collections import Counter
@@ -17,10 +17,17 @@ _OTHER_TURN = Pattern(
     r"|^[ \t]*#{2,4}[ \t]*(?:instruction|input|response|system|user|assistant)\b"
 )
 
+# "[Your Name]", "[Driver's phone number]": a form letter that nobody filled in. A markdown link
+# has its address behind the bracket.
+_PLACEHOLDER = Pattern(
+    r"(?i)(\[(?:(?:your|our_|insert|enter your|customer|company|name|phone|e-?mail|address|link"
+    r"|driver|agent)[^\[\]\n]{0,60}|[a-z][a-z ]{0,30}['\x{2019}]s [^\[\]\n]{1,40})\])(?:[^(]|$)"
+)
+
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class DegenerateText:
-    """Finds empty answers, repetition and turns written for another role.
+    """Finds empty answers, repetition, unfilled placeholders and turns written for another role.
 
     Repetition is either `max_repeats` occurrences of one run of `run_words` words, or, in a text
     of at least `min_compressed_characters`, a zlib size below `min_compression` of the text's.
@@ -37,6 +44,8 @@ class DegenerateText:
         if not subject.normalised.strip():
             return (self._finding(0, len(text), "empty"),)
         found = [self._finding(*span, "another role's turn") for span in _OTHER_TURN.spans(text)]
+        blanks = _PLACEHOLDER.spans(text, group=1)
+        found += [self._finding(*span, "unfilled placeholder") for span in blanks]
         if self._repeats(subject.normalised) or self._compresses(subject.normalised):
             found.append(self._finding(0, len(text), "repetition"))
         return found

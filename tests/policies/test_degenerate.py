@@ -24,6 +24,15 @@ async def test_a_loop_is_found_whole(text: str):
 
 
 @pytest.mark.parametrize(
+    "blank", ["[Your Name]", "[Driver's phone number]", "[Company’s Name]", "[insert link here]"]
+)
+async def test_a_form_letter_that_nobody_filled_in_is_found(blank: str):
+    """A customer can do nothing with it."""
+    assert await found(POLICY, f"Write to {blank}, please.") == [blank]
+    assert await found(POLICY, f"Write to {blank}") == [blank]
+
+
+@pytest.mark.parametrize(
     "turn", ["User: hi", "Customer: and now?", "**Human:** x", "### Instruction:"]
 )
 async def test_a_turn_in_another_name_is_found(turn: str):
@@ -35,6 +44,7 @@ async def test_a_turn_in_another_name_is_found(turn: str):
     "text",
     [
         "Yes.",
+        "It is on [your page](https://shop.example/me), see note [2] and [no. 5].",
         "You can return it within 30 days. Keep the receipt, and print the label.",
         "Open Settings, choose Customer: Details, then save.",
         "1. Open the app.\n2. Open the order.\n3. Choose Return.\n4. Print the label.",
