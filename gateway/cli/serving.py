@@ -37,8 +37,10 @@ def serve(
             with serving.running_engines(settings, bars.report) as resolved:
                 bars.close()
                 _announce(settings, host, port)
-                serving.run(resolved, listener, workers)
-        console.print("Winnow has stopped.")
+                try:
+                    serving.run(resolved, listener, workers)
+                finally:
+                    console.print("Winnow has stopped.")
 
 
 def check(

@@ -24,7 +24,8 @@ async def test_a_loop_is_found_whole(text: str):
 
 
 @pytest.mark.parametrize(
-    "blank", ["[Your Name]", "[Driver's phone number]", "[Company’s Name]", "[insert link here]"]
+    "blank",
+    ["[Your Name]", "[Driver's phone number]", "[Company\u2019s Name]", "[insert link here]"],
 )
 async def test_a_form_letter_that_nobody_filled_in_is_found(blank: str):
     """A customer can do nothing with it."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections import UserList
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from shutil import copyfile
 
@@ -74,12 +75,62 @@ async def test_a_score_does_not_depend_on_its_batch_mates(model: CrossEncoder) -
     assert list(reversed(backwards[:-1])) == alone
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_requests_at_the_same_time_do_not_disturb_each_other(model: CrossEncoder) -> None:
     """Many conversations share the one worker thread."""
     expected = await model.score(QUESTION, ANSWERS)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(model.score(QUESTION, ANSWERS)) for _ in range(4)]
     assert all(list(t.result()) == list(expected) for t in tasks)
+
+
+async def recorded(
+    model: CrossEncoder, caller: str, answers: Sequence[str], record: list[str]
+) -> Sequence[float]:
+    """Score, and write down when each answer is taken from the list and when all are done."""
+
+    class Watched(UserList[str]):
+        def __iter__(self) -> Iterator[str]:
+            for answer in self.data:
+                record.append(f"{caller} begins")
+                yield answer
+
+    scores = await model.score(QUESTION, Watched(answers))
+    record.append(f"{caller} ends")
+    return scores
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_requests_take_whole_turns(model: CrossEncoder) -> None:
+    """Under too much load the first are still in time: nobody's second answer waits for others."""
+    record: list[str] = []
+    async with asyncio.TaskGroup() as group:
+        for caller in ("first", "second", "third"):
+            group.create_task(recorded(model, caller, ANSWERS[:3], record))
+    assert record == [
+        event
+        for caller in ("first", "second", "third")
+        for event in (*[f"{caller} begins"] * 3, f"{caller} ends")
+    ]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_cancelled_request_gives_its_turn_away(model: CrossEncoder) -> None:
+    """Customers hang up: at work or in the queue, they hold nobody up and score nothing more."""
+    record: list[str] = []
+    async with asyncio.TaskGroup() as group:
+        at_work, waiting, last = (
+            group.create_task(recorded(model, caller, ANSWERS, record))
+            for caller in ("at work", "waiting", "last")
+        )
+        while not record:
+            await asyncio.sleep(0)
+        at_work.cancel()
+        waiting.cancel()
+    assert at_work.cancelled()
+    assert waiting.cancelled()
+    assert record == ["at work begins", *["last begins"] * len(ANSWERS), "last ends"]
+    assert list(last.result()) == list(await model.score(QUESTION, ANSWERS))
 
 
 async def test_no_answers_give_no_scores(model: CrossEncoder) -> None:

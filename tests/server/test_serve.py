@@ -127,6 +127,7 @@ def test_serve_answers_from_the_real_engine_and_takes_it_along_when_it_goes(tmp_
         port = engine_port(up.process.pid)
         assert engines_of(port)
     assert up.process.returncode == 0
+    assert "Winnow has stopped" in up.log.read_text()
     assert eventually(lambda: not engines_of(port), 10)
 
 
