@@ -1,5 +1,7 @@
 # Untested: the machine that this was written on has no Docker engine.
-# docker build -t winnow . && docker run -p 8000:8000 -v winnow:/data winnow
+# docker build -t winnow .
+# docker run -v winnow:/data winnow keys create first      # beyond loopback a key is demanded
+# docker run -p 8000:8000 -v winnow:/data winnow
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY locks/run.txt locks/run.txt
@@ -16,6 +18,5 @@ WORKDIR /data
 ENV PATH=/venv/bin:$PATH WINNOW_CACHE=/data/cache
 EXPOSE 8000
 HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz')"
-# Beyond loopback a key is demanded: docker run ... winnow keys create NAME makes the first one.
 ENTRYPOINT ["winnow"]
 CMD ["serve", "--host", "0.0.0.0"]

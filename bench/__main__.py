@@ -25,6 +25,7 @@ import policies
 from gateway.app import create_app
 from gateway.config import load_settings
 from gateway.guard import Guard
+from gateway.ledger.schema import upgrade
 from gateway.policy_sets import load_policy_set
 from gateway.types import Conversation, Message
 from gateway.upstreams.scripted import Line, ScriptedUpstream
@@ -50,6 +51,7 @@ def serve_gateway(listener: socket.socket, upstream: str, folder: str) -> None:
     ledger = f"sqlite:///{folder}/bench.db"
     environment = {"UPSTREAM": upstream, "LEDGER": ledger, "FOLDER": folder}
     settings = load_settings(HERE / "winnow.yaml", environment)
+    upgrade(settings.ledger.url)
     app = create_app(lambda: live_gateway(settings))
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run([listener])
 

@@ -67,15 +67,23 @@ def _error(
     )
 
 
-async def _on_request_error(_: Request, error: Exception) -> Response:
+def _exchange_header(request: Request) -> dict[str, str]:
+    """The exchange that a failed request was recorded as, if it came that far."""
+    exchange_id = getattr(request.state, "exchange_id", None)
+    return {"x-winnow-exchange-id": exchange_id} if exchange_id else {}
+
+
+async def _on_request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)  # noqa: S101  Starlette looks handlers up by class
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
+    headers = _exchange_header(request)
+    if error.status == 401:  # noqa: PLR2004
+        headers["www-authenticate"] = "Bearer"
     return _error(error.status, str(error), code=error.code, param=error.param, headers=headers)
 
 
-async def _on_unavailable(_: Request, error: Exception) -> Response:
+async def _on_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unavailable)  # noqa: S101
-    headers = {"retry-after": str(error.retry_after_s)}
+    headers = _exchange_header(request) | {"retry-after": str(error.retry_after_s)}
     return _error(error.status, str(error), code=error.code, headers=headers)
 
 

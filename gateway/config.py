@@ -100,7 +100,7 @@ class PoliciesSettings(Settings):
     A set is the file `<folder>/<name>.yaml`, or else the one shipped under that name.
     """
 
-    sets: list[str] = ["default"]
+    sets: Annotated[list[str], Field(min_length=1)] = ["default"]
     optional: list[str] = []
     folder: Path | None = None
 

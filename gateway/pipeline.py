@@ -64,6 +64,7 @@ class Pipeline:
         Raises:
             UpstreamFailure: no candidate came; `UpstreamTimeout` when none came in time.
             GuardUnavailable: a policy that must run could not, and no text passed without it.
+            RequestError: the model's server refuses the request, such as for its length.
             LedgerUnavailable: the exchange could not be made durable, so it may not be sent.
         """
         watch = Stopwatch()
@@ -133,7 +134,11 @@ class Pipeline:
             if not indices:
                 return
             # Every draw counts as censored from its start until it has ended otherwise.
-            started = (ScoredCandidate(Candidate(index=i, outcome="censored")) for i in indices)
+            now = watch.ms()
+            started = (
+                ScoredCandidate(Candidate(index=i, outcome="censored", started_ms=now))
+                for i in indices
+            )
             exchange = replace(exchange, candidates=(*exchange.candidates, *started))
             yield exchange
             batches = wave(
@@ -151,6 +156,9 @@ class Pipeline:
                     exchange = await self._judge(exchange, batch, guard, watch)
                     yield exchange
                     waiting_since = watch.ms()
+                # The deadline may have cut the last wait short, without a batch.
+                exchange = _timed(exchange, sampling=watch.ms() - waiting_since)
+                yield exchange
 
     async def _judge(
         self, exchange: Exchange, batch: Sequence[Candidate], guard: Guard, watch: Stopwatch
@@ -166,8 +174,10 @@ class Pipeline:
         ]
         eligible = [c for c in screened if c.eligible]
         screened_ms = watch.ms()
+        # A score that others lack decides nothing: after one failure none is waited for.
+        reward_model = None if exchange.reward_degraded else self.reward
         rewards = await score(
-            self.reward, conversation, [c.shown for c in eligible], self.deadlines.reward_s
+            reward_model, conversation, [c.shown for c in eligible], self.deadlines.reward_s
         )
         scored_ms = watch.ms()
         by_index = {c.candidate.index: c for c in (*exchange.candidates, *screened)}

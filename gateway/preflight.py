@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from gateway.config import GatewaySettings
+from gateway.config import GatewaySettings, LedgerSettings
 from gateway.errors import ConfigurationError
+from gateway.ledger.schema import upgrade
 from gateway.policy_examples import ExampleResult, run_examples
+from gateway.protocols import Selector
 from gateway.wiring import live_gateway, policy_sets
 
 
@@ -37,14 +40,14 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
                 for name, upstream in gateway.pipeline.upstreams.items()
                 if settings.models[name].upstreams
             }
-        reward = gateway.pipeline.reward
+        reward, selector = gateway.pipeline.reward, gateway.pipeline.selector
         revision = reward.revision if reward is not None else None
     examples = [
         result
         for policy_set in policy_sets(settings.policies).values()
         for result in await run_examples(policy_set)
     ]
-    found = Preflight(examples, _remarks(settings), revision, probes)
+    found = Preflight(examples, _remarks(settings, selector), revision, probes)
     if found.failures:
         told = "\n".join(explained(result) for result in found.failures)
         raise ConfigurationError(f"examples of the policies fail:\n{told}")
@@ -60,12 +63,19 @@ def explained(result: ExampleResult) -> str:
     )
 
 
-def _remarks(settings: GatewaySettings) -> list[str]:
+def on_a_throw_away_ledger(settings: GatewaySettings, folder: str) -> GatewaySettings:
+    """The settings with a new ledger in `folder`: a check must not touch the real one."""
+    url = f"sqlite:///{Path(folder).absolute()}/check.db"
+    upgrade(url)
+    return settings.model_copy(update={"ledger": LedgerSettings(url=url)})
+
+
+def _remarks(settings: GatewaySettings, selector: Selector) -> list[str]:
     remarks: list[str] = []
-    if settings.candidates.selection.options.get("exploration") == 0:
+    if not getattr(selector, "exploration", 0):
         remarks.append(
-            "candidates.selection.exploration is 0: answers that rank low are never shown, so "
-            "`winnow replay` can't estimate what another reward model would have done"
+            "candidates.selection explores nothing: answers that rank low are never shown, so the "
+            "log can't tell what another reward model or selector would have earned"
         )
     if settings.reward is None:
         remarks.append("reward is off: the first answer that passes the policies is sent")

@@ -42,8 +42,9 @@ async def wave(
     the deadline, by the consumer's leaving or by cancellation, the draws that are still running
     are cancelled, and with them their work upstream.
     """
+    # Not a task group: a generator that yields inside one can't be left.
     pending = {
-        asyncio.create_task(_draw(upstream, conversation, sampling, index, watch))
+        asyncio.create_task(_draw(upstream, conversation, sampling, index, watch))  # noqa: TID251
         for index in indices
     }
     try:

@@ -70,18 +70,20 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def demand_keys_beyond_loopback(settings: GatewaySettings, host: str) -> GatewaySettings:
-    """The settings for serving on `host`: beyond loopback a key is always demanded.
+    """The settings for serving on `host`: a key is demanded beyond loopback, and where one exists.
 
     Raises:
         ConfigurationError: it would be demanded, and there is none.
     """
+    asked = "auth.required is set" if settings.auth.required else f"{host} is beyond loopback"
     required = settings.auth.required or not is_loopback(host)
     with key_store(settings) as keys:
-        if required and not keys.any_exist():
-            raise ConfigurationError(
-                f"to listen on {host} an API key is needed, and none exists: "
-                "winnow keys create NAME makes one"
-            )
+        some_exist = keys.any_exist()
+    if required and not some_exist:
+        raise ConfigurationError(
+            f"{asked}, so an API key is needed, and none exists: winnow keys create NAME makes one"
+        )
+    required = required or some_exist
     return settings.model_copy(
         update={"auth": settings.auth.model_copy(update={"required": required})}
     )
@@ -113,12 +115,11 @@ def running_engines(settings: GatewaySettings, report: Progress) -> Generator[Ga
 def _with_upstreams(settings: GatewaySettings, engines: Mapping[str, Engine]) -> GatewaySettings:
     models = dict(settings.models)
     for name, engine in engines.items():
-        kind = models[name].engine
         upstream = UpstreamSettings(
             base_url=engine.base_url,
             model=engine.model_name,
             api_key=engine.api_key,
-            dialect=kind.kind if kind is not None else "openai",
+            dialect=engine.kind,
         )
         models[name] = models[name].model_copy(update={"engine": None, "upstreams": [upstream]})
     return settings.model_copy(update={"models": models})

@@ -6,7 +6,7 @@ imports another module of the gateway.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
@@ -232,9 +232,6 @@ class ScoredCandidate:
     def shown(self) -> str:
         return self.screening.shown if self.screening is not None else ""
 
-    def with_reward(self, reward: float) -> "ScoredCandidate":
-        return replace(self, reward=reward)
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -305,6 +302,9 @@ class Exchange:
         """
         messages = self.request.conversation.messages
         first = next((m.content for m in messages if m.role == "user"), "")
+        if self.input_screenings:  # as it was written, not as the model was shown it
+            turns = zip(messages, self.input_screenings, strict=True)
+            first = next((s.original for m, s in turns if m.role == "user"), "")
         thread = ("first turn", first)
         if self.request.session_id is not None:
             thread = ("session", self.request.session_id)

@@ -6,14 +6,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import policies as shipped_policies
-from gateway.config import GatewaySettings, ModelSettings, PoliciesSettings
+from gateway.config import GatewaySettings, ModelSettings, Plugin, PoliciesSettings
 from gateway.errors import ConfigurationError
 from gateway.guard import Guard
 from gateway.ledger.database import database_path
-from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
 from gateway.openai.requests import Caps
 from gateway.operations.access import Access
@@ -23,17 +22,19 @@ from gateway.operations.tokens import FeedbackTokens, load_or_create_secret
 from gateway.pipeline import Deadlines, Pipeline
 from gateway.plugins import build_plugin
 from gateway.policy_sets import PolicySet, load_policy_set
-from gateway.protocols import RewardModel, Upstream
+from gateway.protocols import RewardModel, Selector, StopRule, Upstream
 from gateway.routes.context import Gateway
 from gateway.upstreams.failover import Failover
 from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
+
+T = TypeVar("T")
 
 _LAST_RECORDS_S = 5.0
 
 
 @asynccontextmanager
 async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
-    """A gateway that serves until the context is left.
+    """A gateway that serves until the context is left, over a ledger that is there already.
 
     Raises:
         ConfigurationError: a plug-in, policy set or the ledger is not as it must be.
@@ -48,8 +49,16 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             },
             guard_for=await _guards(stack, settings.policies),
             reward=await _reward(stack, settings),
-            selector=_plugin(settings, "selection"),
-            stop_rule=_plugin(settings, "stop_rule"),
+            selector=_plugin(
+                settings.candidates.selection,
+                Selector,  # pyright: ignore[reportAbstractUsage, reportArgumentType]
+                "candidates.selection",
+            ),
+            stop_rule=_plugin(
+                settings.candidates.stop_rule,
+                StopRule,  # pyright: ignore[reportAbstractUsage, reportArgumentType]
+                "candidates.stop_rule",
+            ),
             ledger=ledger,
             rng=Random(secrets.randbits(128)),
             deadlines=Deadlines(
@@ -86,8 +95,7 @@ def policy_sets(settings: PoliciesSettings) -> Mapping[str, PolicySet]:
 
 
 def key_store(settings: GatewaySettings) -> KeyStore:
-    """The API keys, which live in the ledger's database: brought up to date, not yet opened."""
-    upgrade(settings.ledger.url)
+    """The API keys, which live in the ledger's database; not yet opened."""
     return KeyStore(settings.ledger.url)
 
 
@@ -137,14 +145,17 @@ async def _upstream(stack: AsyncExitStack, model: ModelSettings, timeout_s: floa
 async def _reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:
     if settings.reward is None:
         return None
-    reward = build_plugin(settings.reward.use, settings.reward.options, "reward")
+    reward = _plugin(settings.reward, RewardModel, "reward")
     await _enter(stack, reward)
     return reward
 
 
-def _plugin(settings: GatewaySettings, name: str) -> Any:
-    entry = getattr(settings.candidates, name)
-    return build_plugin(entry.use, entry.options, f"candidates.{name}")
+def _plugin(entry: Plugin, seam: type[T], place: str) -> T:
+    """The plug-in of an entry, which must be what its place is for."""
+    plugin = build_plugin(entry.use, entry.options, place)
+    if not isinstance(plugin, seam):
+        raise ConfigurationError(f"{place}: use: {entry.use!r} is not a {seam.__name__}")
+    return plugin
 
 
 async def _enter(stack: AsyncExitStack, plugin: Any) -> None:

@@ -143,7 +143,7 @@ def _silence_guardrails() -> None:
             settings: Any = import_module("guardrails.settings").settings
     except ImportError as error:
         raise ImportError(
-            f"policies.guardrails_ai needs the extra 'guardrails': pip install 'winnow[guardrails]'"
+            "policies.guardrails_ai needs Winnow's extra 'guardrails': pip install '.[guardrails]'"
             f" ({error})"
         ) from error
     quiet = rc(enable_metrics=False, use_remote_inferencing=False)

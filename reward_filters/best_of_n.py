@@ -21,11 +21,12 @@ class BestOfN:
     name: ClassVar[str] = "best-of-n"
 
     def select(self, eligible: Sequence[ScoredCandidate], rng: Random) -> Selection:
+        del rng
         best = max(eligible, key=lambda c: (c.reward or 0.0, -c.candidate.index)).candidate.index
         return Selection(
             index=best,
             probability=1.0,
             strategy=self.name,
             probabilities={c.candidate.index: float(c.candidate.index == best) for c in eligible},
-            draw=rng.random(),
+            draw=0.0,  # nothing was drawn
         )

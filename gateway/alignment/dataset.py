@@ -66,7 +66,7 @@ class Dataset:
             return
         self._seen.add(digest)
         origin = {"id": digest.hex()[:16], "label_source": example.label_source}
-        self._splits[split].write({**row, **origin})
+        self._splits[split].write({**row, **origin, "split": split})
         self._lineage.write({**origin, "split": split, **lineage(example)})
         self.label_sources[example.label_source] += 1
         if isinstance(example, LabelledAnswer):

@@ -31,7 +31,12 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once. From now on requests need one."""
+    from gateway.config import load_settings
+    from gateway.ledger.schema import upgrade
+
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    with told():
+        upgrade(load_settings(config).ledger.url)
     with told(), _store(config) as store:
         record, secret = store.create(name, role or ["chat", "feedback"], expires)
     if as_json:

@@ -3,6 +3,7 @@
 """`winnow serve` and `winnow check`."""
 
 import asyncio
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,11 +25,13 @@ def serve(
     """Start the engine where the config asks for one, then the gateway."""
     from gateway import serving
     from gateway.config import load_settings
+    from gateway.ledger.schema import upgrade
     from gateway.preflight import preflight
 
     with told(), serving.ended_by_signals():
         settings = load_settings(config)
         listener = serving.bind(host, port)
+        upgrade(settings.ledger.url)
         with errors.status("Checking the config, the policies' examples and the reward model"):
             asyncio.run(preflight(settings))
             settings = serving.demand_keys_beyond_loopback(settings, host)
@@ -50,11 +53,12 @@ def check(
 ) -> None:
     """Validate the config and the policies, and run the examples beside each policy."""
     from gateway.config import load_settings
-    from gateway.preflight import preflight
+    from gateway.preflight import on_a_throw_away_ledger, preflight
 
     with told():
         settings = load_settings(config)
-        found = asyncio.run(preflight(settings, probe=probe))
+        with TemporaryDirectory() as folder:
+            found = asyncio.run(preflight(on_a_throw_away_ledger(settings, folder), probe=probe))
     console.print(f"[green]✓[/] {config} is valid")
     console.print(f"[green]✓[/] {len(found.examples)} examples of the policies hold")
     if found.reward_revision:
@@ -63,6 +67,9 @@ def check(
         console.print(f"[yellow]![/] {remark}")
     for name, answers in found.probes.items():
         console.print(f"{'[green]✓[/]' if answers else '[red]✗[/]'} model {name}")
+    for name, model in settings.models.items():
+        if probe and model.engine is not None:
+            console.print(f"[yellow]![/] model {name}: its engine is started by serve, not probed")
     if not all(found.probes.values()):
         raise typer.Exit(1)
 

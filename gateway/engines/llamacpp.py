@@ -65,7 +65,10 @@ def main() -> None:
     try:
         serve(options, api_key)
     except ModuleNotFoundError as error:
-        sys.exit(f"the embedded engine needs {error.name}: pip install 'winnow[embedded]'")
+        sys.exit(
+            f"the embedded engine needs {error.name}, of Winnow's extra `embedded`: "
+            "pip install '.[embedded]'"
+        )
 
 
 if __name__ == "__main__":

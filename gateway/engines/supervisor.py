@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from gateway.engines.launch import Launch, llamacpp_launch, vllm_launch
 from gateway.engines.process import EngineProcess
@@ -58,10 +58,12 @@ class Engine:
         self,
         prepare: Callable[[Progress], Launch],
         *,
+        kind: Literal["llamacpp", "vllm"],
         model_name: str,
         api_key: str,
         backoff: Backoff | None = None,
     ) -> None:
+        self.kind: Literal["llamacpp", "vllm"] = kind
         self.model_name = model_name
         self.api_key = api_key
         self._prepare = prepare
@@ -158,9 +160,9 @@ def build_engine(settings: EngineSettings, served_name: str, cache: Path | None 
     api_key = secrets.token_urlsafe(24)
     if isinstance(settings, VllmEngine):
         launch = vllm_launch(settings, served_name, api_key)
-        return Engine(lambda _: launch, model_name=served_name, api_key=api_key)
+        return Engine(lambda _: launch, kind=settings.kind, model_name=served_name, api_key=api_key)
     prepare = partial(llamacpp_launch, settings, served_name, api_key, cache or cache_folder())
-    return Engine(prepare, model_name=served_name, api_key=api_key)
+    return Engine(prepare, kind=settings.kind, model_name=served_name, api_key=api_key)
 
 
 def _free_port() -> int:

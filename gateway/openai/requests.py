@@ -263,6 +263,12 @@ def _counts(body: ChatCompletionBody, winnow: WinnowExtension, caps: Caps) -> tu
             code="invalid_value",
             param="winnow.n_candidates",
         )
+    if winnow.mode == "fast" and asked > 1:
+        raise RequestError(
+            "winnow.n_candidates: the mode 'fast' samples one candidate.",
+            code="invalid_value",
+            param="winnow.n_candidates",
+        )
     return n_choices, max(asked, n_choices)
 
 

@@ -1,10 +1,12 @@
-"""Gives every response an `x-request-id`: the client's own where it is fit for a log."""
+"""Gives each response and log line the request's id: the client's own where it is fit."""
 
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
+
+from gateway.operations.logs import REQUEST_ID
 
 _FIT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -29,4 +31,8 @@ class RequestIds:
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        token = REQUEST_ID.set(request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            REQUEST_ID.reset(token)

@@ -33,9 +33,10 @@ async def create_chat_completion(
     raw = await read_json(request, gateway.limits.max_body_bytes)
     parsed = parse_chat_completion(raw, gateway.caps, gateway.operator_prompts)
     _check_rights(parsed, gateway, caller)
+    request.state.exchange_id = exchange_id = uuid7().hex
     with gateway.in_flight.one():
         exchange = await while_connected(
-            request, gateway.pipeline.complete(uuid7().hex, parsed.chat, caller)
+            request, gateway.pipeline.complete(exchange_id, parsed.chat, caller)
         )
     if exchange is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)

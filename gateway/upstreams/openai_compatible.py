@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
@@ -54,7 +54,7 @@ class _Message(BaseModel):
 
 class _Choice(BaseModel):
     message: _Message
-    finish_reason: str
+    finish_reason: Literal["stop", "length"]  # any other is no whole answer: filtered, aborted, ...
 
 
 class _Body(BaseModel):

@@ -54,6 +54,29 @@ def test_check_says_what_holds(config: str):
     assert "examples of the policies hold" in told
 
 
+def test_check_touches_no_ledger(config: str, tmp_path: Path):
+    """It may run beside a gateway of another version."""
+    run("check", "-c", config)
+    assert [path.name for path in tmp_path.iterdir()] == ["winnow.yaml"]
+    assert "winnow db upgrade" in " ".join(run("keys", "list", "-c", config, code=1).split())
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "policies: {sets: []}",
+        "candidates: {selection: {use: 'reward_filters.fixed_n:FixedN'}}",
+        "candidates: {stop_rule: {use: 'policies.size:MaximumSize'}}",
+        "reward: {use: 'reward_filters.fixed_n:FixedN'}",
+    ],
+)
+def test_check_refuses_what_would_fail_at_the_first_request(tmp_path: Path, section: str):
+    """A plug-in must be what its place is for."""
+    path = tmp_path / "winnow.yaml"
+    path.write_text(f"{CONFIG}{section}\n")
+    assert "error" in run("check", "-c", str(path), code=1)
+
+
 def test_check_probes_the_servers_when_asked(config: str):
     """Nobody listens on port 9, so it fails."""
     assert "model support" in run("check", "-c", config, "--probe", code=1)
@@ -65,7 +88,7 @@ def test_check_says_what_no_exploration_costs(tmp_path: Path):
     selection = "{use: 'reward_filters.soft_best_of_n:SoftBestOfN', exploration: 0}"
     path.write_text(f"{CONFIG}candidates: {{selection: {selection}}}\nreward: null\n")
     told = run("check", "-c", str(path))
-    assert "exploration is 0" in told
+    assert "explores nothing" in told
     assert "reward is off" in told
 
 
@@ -112,6 +135,26 @@ def test_an_export_of_nothing_says_so(config: str, tmp_path: Path):
     run("db", "upgrade", "-c", config)
     told = run("export", "dpo", "--out", str(tmp_path / "out"), "-c", config)
     assert "no exchange in the ledger has feedback yet" in " ".join(told.split())
+
+
+def test_a_reward_model_is_measured(tmp_path: Path):
+    """On the held-out lines of a file, with the shipped model."""
+    held_out = [
+        line
+        for line in Path("reward_filters/data/preferences.jsonl").read_text().splitlines()
+        if json.loads(line)["split"] == "test"
+    ]
+    data = tmp_path / "few.jsonl"
+    data.write_text("\n".join(held_out[:4]))
+    report = json.loads(run("reward", "eval", str(data), "--json"))
+    assert report["slices"]["all"]["conversations"] == 4
+    assert "held out" in run("reward", "eval", str(data))
+
+
+def test_training_without_its_extra_names_it(tmp_path: Path):
+    """The default install stays small."""
+    told = run("reward", "train", "x.jsonl", "--out", str(tmp_path / "out"), code=1)
+    assert "extra `train`" in " ".join(told.split())
 
 
 def test_the_catalogue_is_listed():

@@ -72,9 +72,11 @@ class Broken:
 
     gives: Sequence[float] | Exception | None
     revision: str = "broken-1"
+    asked: int = 0
 
     async def score(self, conversation: Conversation, answers: Sequence[str]) -> Sequence[float]:
         del conversation, answers
+        self.asked += 1
         if isinstance(self.gives, Exception):
             raise self.gives
         if self.gives is None:
@@ -312,6 +314,19 @@ async def test_at_the_deadline_the_best_of_the_finished_is_sent(pipeline: Pipeli
     exchange = await complete(pipeline, asking(n=2))
     assert exchange.choices[0].text == "quick"
     assert [c.candidate.outcome for c in exchange.candidates] == ["finished", "censored"]
+    timings = exchange.timings_ms
+    assert timings["sampling"] > 150  # the wait for the slow one is not our own time
+    assert timings["total"] - timings["sampling"] < 150
+
+
+async def test_a_reward_model_that_failed_is_not_waited_for_again(pipeline: Pipeline):
+    """Each batch would cost its time-out once more."""
+    reward = Broken(RuntimeError("full"))
+    script = [Line("one"), Line("two", delay_s=0.1), Line("three", delay_s=0.2)]
+    pipeline, _ = with_script(replace(pipeline, reward=reward), *script)
+    exchange = await complete(pipeline, asking(n=3))
+    assert exchange.reward_degraded
+    assert reward.asked == 1
 
 
 @pytest.mark.parametrize("crashing", ["question", "answer"])

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from gateway.app import create_app
 from gateway.config import GatewaySettings
+from gateway.ledger.schema import upgrade
 from gateway.upstreams.scripted import Line, ScriptedUpstream
 from gateway.upstreams.scripted_server import Seen, scripted_app
 from gateway.wiring import live_gateway
@@ -80,6 +81,7 @@ def running(folder: Path, script: list[Line], **sections: Any) -> Generator[Runn
                 **sections,
             }
         )
+        upgrade(settings.ledger.url)
         app = create_app(lambda: live_gateway(settings))
         with served(app) as url, httpx.Client(base_url=url, timeout=30) as client:
             yield Running(client, url, settings, upstream, seen)

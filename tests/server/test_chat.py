@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.errors import UpstreamFailure
+from gateway.ledger.history import open_history
 from gateway.upstreams.scripted import Line
 from tests.server.conftest import GOOD, INVENTED, Running, running
 
@@ -45,7 +46,7 @@ def test_the_ids_and_headers_name_the_exchange(gateway: Running):
 
 
 def test_a_request_id_that_is_fit_is_kept_and_any_other_replaced(gateway: Running):
-    """It ends up in logs."""
+    """It ends up in log lines."""
     kept = gateway.client.get("/healthz", headers={"x-request-id": "abc-1"})
     replaced = gateway.client.get("/healthz", headers={"x-request-id": "a b<script>"})
     assert kept.headers["x-request-id"] == "abc-1"
@@ -185,6 +186,7 @@ def test_an_engine_that_is_down_is_503_with_retry_after(tmp_path: Path):
     with running(tmp_path, [Line(failure=UpstreamFailure("down"))]) as up:
         response = up.chat()
     assert response.status_code == 503
+    assert response.headers["x-winnow-exchange-id"]
     assert 1 <= int(response.headers["retry-after"]) <= 120
     assert response.json()["error"]["code"] == "upstream_unavailable"
 
@@ -225,7 +227,7 @@ def test_strict_openai_leaves_our_object_out(tmp_path: Path):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_cancels_every_call_upstream(tmp_path: Path, *, stream: bool):
-    """Within a second, and the exchange is recorded as abandoned."""
+    """And the exchange is recorded as abandoned."""
     with running(tmp_path, [Line(GOOD, delay_s=20)]) as up:
 
         def leave() -> None:
@@ -242,3 +244,5 @@ def test_a_client_that_leaves_cancels_every_call_upstream(tmp_path: Path, *, str
         while up.seen.aborted < 4 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert up.seen.aborted == 4
+        with open_history(up.settings.ledger.url) as history:
+            assert [exchange.outcome for exchange, _ in history] == ["abandoned"]

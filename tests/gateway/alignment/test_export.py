@@ -60,7 +60,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _columns(path: Path) -> list[dict[str, Any]]:
     return [
-        {name: value for name, value in row.items() if name not in ("id", "label_source")}
+        {name: value for name, value in row.items() if name not in ("id", "label_source", "split")}
         for row in _rows(path)
     ]
 

@@ -67,7 +67,7 @@ def test_a_failed_start_says_why_and_leaves_nothing(processes_with: Processes) -
     def prepare(_: Progress) -> Launch:
         return Launch((sys.executable, "-c", "import sys; sys.exit('bad model')"), {}, 30)
 
-    engine = Engine(prepare, model_name="support", api_key="key")
+    engine = Engine(prepare, kind="llamacpp", model_name="support", api_key="key")
     with pytest.raises(EngineFailure, match="bad model"):
         engine.start(ignore_progress)
     assert not processes_with(port_of(engine))

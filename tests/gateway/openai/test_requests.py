@@ -75,6 +75,7 @@ def test_an_n_that_is_not_a_small_positive_integer_is_named(n: object):
         ({"winnow": {"n_candidates": 99}}, "winnow.n_candidates"),
         ({"winnow": {"n_candidate": 2}}, "winnow.n_candidate"),
         ({"winnow": {"mode": "best"}}, "winnow.mode"),
+        ({"winnow": {"mode": "fast", "n_candidates": 2}}, "winnow.n_candidates"),
         ({"model": "other"}, "model"),
         ({"stream": "yes"}, "stream"),
     ],

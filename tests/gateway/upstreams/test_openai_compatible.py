@@ -127,6 +127,8 @@ async def test_a_clients_system_message_joins_the_operators_prompt():
         b'{"choices": []}',
         b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}',
         b'{"choices": [{"message": {"content": "cut"}, "finish_reason": null}]}',
+        b'{"choices": [{"message": {"content": "cut"}, "finish_reason": "content_filter"}]}',
+        b'{"choices": [{"message": {"content": "cut"}, "finish_reason": "abort"}]}',
         b'{"error": "Unauthorized"}',
         b'{"choices": [{"message": {"content": "\xff"}, "finish_reason": "stop"}]}',
     ],
