@@ -63,7 +63,7 @@ def test_a_set_is_what_its_file_says(load: Load):
         ("{max", "{max_chars: 1, max", r":2: policies.0 'short': .*max_chars"),
         ("{max_characters: 5}", "{max_characters: -5}", r"'short': .*max_characters"),
         ("policies.size:MaximumSize", "policies.siez:Size", r"'short': use: 'policies.siez:Size'"),
-        ("policies.size:MaximumSize", "pathlib:Path", r"'short': "),
+        ("policies.size:MaximumSize", "fractions:Fraction", r"'short': "),
         ("name: short", "name: ''", r":2: policies.0.name"),
         ("name: short", "name: " + "x" * 99, r"policies.0.name"),
         ("resample: 2", "resample: 1000", r"fallback.resample"),

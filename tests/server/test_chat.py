@@ -22,6 +22,12 @@ def events(response: httpx.Response) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
 
 
+def recorded_outcomes(gateway: Running) -> list[str]:
+    """How the exchanges in the ledger ended, oldest first."""
+    with open_history(gateway.settings.ledger.url) as history:
+        return [exchange.outcome for exchange, _ in history]
+
+
 def test_the_best_candidate_that_breaks_no_policy_is_sent(gateway: Running):
     """Two of four invent a phone number; none of these is ever shown."""
     body = gateway.chat().json()
@@ -244,5 +250,6 @@ def test_a_client_that_leaves_cancels_every_call_upstream(tmp_path: Path, *, str
         while up.seen.aborted < 4 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert up.seen.aborted == 4
-        with open_history(up.settings.ledger.url) as history:
-            assert [exchange.outcome for exchange, _ in history] == ["abandoned"]
+        while not (outcomes := recorded_outcomes(up)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert outcomes == ["abandoned"]
