@@ -209,3 +209,21 @@ async def test_readiness_never_raises():
     """It is a question, asked when things are out of order."""
     async with OpenAICompatible(base_url="http://127.0.0.1:9/v1", model="x") as upstream:
         assert not await upstream.ready()
+
+
+async def test_a_hundred_and_fifty_draws_run_at_once():
+    """The client's pool is no hidden queue: how many run is the gateway's to limit."""
+    all_here = asyncio.Barrier(150)
+    answer = answering(json.dumps(GOOD).encode())
+
+    async def together(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await all_here.wait()
+        await answer(reader, writer)
+
+    async with (
+        listening(together) as url,
+        OpenAICompatible(base_url=url, model="sft", timeout_s=20) as upstream,
+        asyncio.TaskGroup() as draws,
+    ):
+        tasks = [draws.create_task(upstream.complete(ASKED, SAMPLING)) for _ in range(150)]
+    assert {task.result().text for task in tasks} == {"Hi!"}
