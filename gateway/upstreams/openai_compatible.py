@@ -41,6 +41,7 @@ DIALECTS: Mapping[str, Dialect] = {
 
 
 _FAULTS_OF_THE_REQUEST = (400, 413, 422)
+_UNLIMITED = 0  # to aiohttp; None would leave its default of 100 connections
 
 
 class _Usage(BaseModel):
