@@ -87,7 +87,7 @@ class OpenAICompatible:
             # proxy of the environment comes between it and its own loopback engine.
             transport=AiohttpTransport(
                 trust_env=False,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
+                limits=httpx.Limits(max_connections=_UNLIMITED, max_keepalive_connections=256),
             ),
             base_url=base_url.rstrip("/") + "/",
             headers=headers,
