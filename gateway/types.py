@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
+SYSTEM_ROLES: Final = ("system", "developer")
 Stage = Literal["input", "output", "tool"]
 Mode = Literal["quality", "balanced", "fast"]
 PolicyMode = Literal["enforce", "shadow", "off"]
@@ -44,6 +45,18 @@ class Conversation:
 
     messages: tuple[Message, ...]
     operator_prompt: str = ""
+
+    def as_given_to_a_model(self) -> tuple["Message", ...]:
+        """The turns with all system texts joined into one message, first: the operator's prompt,
+        then what the client sent as system or developer.
+
+        Several system messages are more than most chat templates take.
+        """
+        system = [m.content for m in self.messages if m.role in SYSTEM_ROLES]
+        if self.operator_prompt:
+            system.insert(0, self.operator_prompt)
+        turns = tuple(m for m in self.messages if m.role not in SYSTEM_ROLES)
+        return (Message("system", "\n\n".join(system)), *turns) if system else turns
 
     @property
     def last_user_text(self) -> str:

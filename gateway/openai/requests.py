@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.errors import RequestError
 from gateway.openai.fields import MEANINGLESS, REFUSED
 from gateway.types import (
+    SYSTEM_ROLES,
     ChatRequest,
     Conversation,
     JsonValue,
@@ -140,12 +141,7 @@ def parse_chat_completion(
     winnow = body.winnow or WinnowExtension()
     _check_turns(body, caps)
     if body.model not in operator_prompts:
-        raise RequestError(
-            f"The model {body.model[:64]!r} does not exist.",
-            status=404,
-            code="model_not_found",
-            param="model",
-        )
+        raise unknown_model(body.model)
     n_choices, n_candidates = _counts(body, winnow, caps)
     chat = ChatRequest(
         model=body.model,
@@ -172,6 +168,16 @@ def parse_chat_completion(
 
 
 _DEPTH_OF_A_FIELD = 3  # messages, its index, content
+
+
+def unknown_model(name: str) -> RequestError:
+    """404, as OpenAI answers for a model that it does not have."""
+    return RequestError(
+        f"The model {name[:64]!r} does not exist.",
+        status=404,
+        code="model_not_found",
+        param="model",
+    )
 
 
 def bad_request(error: ValidationError) -> RequestError:
@@ -234,7 +240,7 @@ def _check_turns(body: ChatCompletionBody, caps: Caps) -> None:
                 code="unsupported_parameter",
                 param=f"messages[{i}].role",
             )
-        if message.role in ("system", "developer") and caps.client_system == "refuse":
+        if message.role in SYSTEM_ROLES and caps.client_system == "refuse":
             raise RequestError(
                 f"messages[{i}].role: this server takes no {message.role} messages.",
                 code="unsupported_parameter",

@@ -55,13 +55,14 @@ def _gateway(request: Request) -> Gateway:
 LiveGateway = Annotated[Gateway, Depends(_gateway)]
 
 
-async def _caller(request: Request, gateway: LiveGateway) -> Caller:
+async def caller_of(request: Request, gateway: LiveGateway) -> Caller:
+    """Who asks; a dependency, and for routes that may do without a key, a call."""
     return await gateway.access.caller(
         request.headers.getlist("authorization"), request.headers.getlist("host")
     )
 
 
-KnownCaller = Annotated[Caller, Depends(_caller)]
+KnownCaller = Annotated[Caller, Depends(caller_of)]
 
 
 async def read_json(request: Request, max_bytes: int) -> bytes:

@@ -11,7 +11,7 @@ from gateway.errors import RequestError
 from gateway.ledger.feedback import current_opinions
 from gateway.openai.requests import Identifier, Text, bad_request
 from gateway.operations.access import demand_role
-from gateway.routes.context import Gateway, LiveGateway, read_json
+from gateway.routes.context import Gateway, LiveGateway, caller_of, read_json
 from gateway.types import Caller, Exchange, FeedbackEvent
 
 router = APIRouter()
@@ -141,9 +141,7 @@ async def _exchange(
         exchange_id = gateway.tokens.exchange_id(token)
         caller = None
     else:
-        caller = await gateway.access.caller(
-            request.headers.getlist("authorization"), request.headers.getlist("host")
-        )
+        caller = await caller_of(request, gateway)
         demand_role(caller, *roles)
     exchange = await gateway.ledger.exchange(_bare(exchange_id or ""))
     if exchange is None or not (caller is None or _reaches(caller, exchange)):

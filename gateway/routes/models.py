@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from gateway.errors import RequestError
+from gateway.openai.requests import unknown_model
 from gateway.operations.access import demand_role
 from gateway.routes.context import KnownCaller, LiveGateway
 
@@ -21,12 +21,7 @@ async def list_models(gateway: LiveGateway, caller: KnownCaller) -> dict[str, An
 async def retrieve_model(name: str, gateway: LiveGateway, caller: KnownCaller) -> dict[str, Any]:
     demand_role(caller, "chat")
     if name not in gateway.operator_prompts:
-        raise RequestError(
-            f"The model {name[:64]!r} does not exist.",
-            status=404,
-            code="model_not_found",
-            param="model",
-        )
+        raise unknown_model(name)
     return _model(name)
 
 

@@ -16,7 +16,7 @@ from gateway.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from gateway.types import Completion, Conversation, JsonValue, SamplingParameters
+from gateway.types import Completion, Conversation, JsonValue, Message, SamplingParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,28 +144,15 @@ class OpenAICompatible:
         return {
             **sampling.extra,
             "model": self._model,
-            "messages": _wire_messages(conversation),
+            "messages": [_wire_message(m) for m in conversation.as_given_to_a_model()],
             "max_tokens": sampling.max_tokens,
             **{key: value for key, value in optional.items() if value is not None},
         }
 
 
-def _wire_messages(conversation: Conversation) -> list[dict[str, JsonValue]]:
-    """The operator's prompt first, joined with system messages of the client into one.
-
-    Several system messages are more than most chat templates take.
-    """
-    system = [m.content for m in conversation.messages if m.role in ("system", "developer")]
-    if conversation.operator_prompt:
-        system.insert(0, conversation.operator_prompt)
-    turns = [m for m in conversation.messages if m.role not in ("system", "developer")]
-    first: list[dict[str, JsonValue]] = (
-        [{"role": "system", "content": "\n\n".join(system)}] if system else []
-    )
-    return first + [
-        {"role": m.role, "content": m.content, **({"name": m.name} if m.name else {})}
-        for m in turns
-    ]
+def _wire_message(message: Message) -> dict[str, JsonValue]:
+    named: dict[str, JsonValue] = {"name": message.name} if message.name else {}
+    return {"role": message.role, "content": message.content, **named}
 
 
 def _failure(response: httpx.Response) -> UpstreamFailure:
