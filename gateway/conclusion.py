@@ -20,7 +20,6 @@ from gateway.types import (
     ExchangeOutcome,
     ScoredCandidate,
     Selection,
-    Verdict,
 )
 
 
@@ -34,7 +33,8 @@ def refused_input(exchange: Exchange, guard: Guard) -> Exchange | None:
         return replace(exchange, outcome="guard_failed")
     if (last := blocking[-1]) is None:
         return None
-    choices = tuple(_template(i, last, guard) for i in range(exchange.request.n_choices))
+    text = guard.template(last.category or "default", _last_words(exchange))
+    choices = tuple(_template(i, text) for i in range(exchange.request.n_choices))
     return replace(exchange, outcome="blocked_input", choices=choices)
 
 
@@ -57,9 +57,21 @@ def concluded(exchange: Exchange, picks: Sequence[Selection], guard: Guard) -> E
     shown = [_shown(i, pick, by_index[pick.index]) for i, pick in enumerate(picks)]
     missing = range(len(shown), exchange.request.n_choices)
     # Too few survivors without a block (draws failed or were cut short): fewer choices, no excuse.
-    templates = [_template(i, blocking[0], guard) for i in missing] if blocking else []
+    templates: list[Choice] = []
+    if blocking and missing:
+        text = guard.template(blocking[0].category or "default", _last_words(exchange))
+        templates = [_template(i, text) for i in missing]
     outcome: ExchangeOutcome = "answered" if picks else "blocked_output"
     return replace(exchange, outcome=outcome, choices=(*shown, *templates))
+
+
+def handed_over(exchange: Exchange, accepted: bool | None, guard: Guard) -> Exchange:
+    """The exchange with word of the person who takes over, where one does."""
+    if accepted:
+        text = guard.template("handoff", _last_words(exchange))
+        choices = tuple(_template(choice.index, text) for choice in exchange.choices)
+        exchange = replace(exchange, choices=choices)
+    return replace(exchange, handed_over=accepted)
 
 
 def answered_or_raise(exchange: Exchange) -> Exchange:
@@ -99,6 +111,10 @@ def _shown(index: int, pick: Selection, winner: ScoredCandidate) -> Choice:
     )
 
 
-def _template(index: int, blocking: Verdict, guard: Guard) -> Choice:
-    text = guard.template(blocking.category or "default")
+def _template(index: int, text: str) -> Choice:
     return Choice(index=index, text=text, finish_reason="content_filter")
+
+
+def _last_words(exchange: Exchange) -> str:
+    """What the customer wrote last, as it was written: it says in which language to answer."""
+    return exchange.input_screenings[-1].original

@@ -3,21 +3,19 @@
 A plug-in is an object with `use: package.module:Class`; its other keys are the class's own.
 """
 
-import difflib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.engines.settings import EngineSettings
+from gateway.environment import substituted
 from gateway.errors import ConfigurationError
 from gateway.ledger.database import absolute_url
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+from gateway.misspellings import nearest_key
 
 # Lower case and without a path, or no browser's `Origin` header would ever be equal to it.
 Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+)$")]
@@ -97,12 +95,14 @@ class RewardSettings(Plugin):
 class PoliciesSettings(Settings):
     """Names of policy sets: `sets` judge every request, a request may add one of `optional`.
 
-    A set is the file `<folder>/<name>.yaml`, or else the one shipped under that name.
+    A set is the file `<folder>/<name>.yaml`, or else the one shipped under that name. Every
+    `reload_s` seconds the files are looked at, and changed ones replace those in force; 0 is never.
     """
 
     sets: Annotated[list[str], Field(min_length=1)] = ["default"]
     optional: list[str] = []
     folder: Path | None = None
+    reload_s: Annotated[float, Field(ge=0)] = 2.0
 
 
 class LedgerSettings(Settings):
@@ -174,7 +174,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Ga
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: the top level must be a mapping with the key 'models'")
     try:
-        settings = GatewaySettings.model_validate(_substituted(raw, environment, str(path)))
+        settings = GatewaySettings.model_validate(substituted(raw, environment, str(path)))
     except ValidationError as error:
         raise ConfigurationError(_explained(path, error)) from None
     return _anchored(settings, path.parent)
@@ -189,20 +189,6 @@ def _anchored(settings: GatewaySettings, folder: Path) -> GatewaySettings:
     return settings.model_copy(update={"ledger": ledger, "policies": policies})
 
 
-def _substituted(value: Any, environment: Mapping[str, str], place: str) -> Any:
-    """Every `${NAME}` in a string, replaced by that environment variable."""
-    if isinstance(value, dict):
-        return {k: _substituted(v, environment, f"{place}: {k}") for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]  # YAML gives what it gives
-    if isinstance(value, list):
-        return [_substituted(v, environment, place) for v in value]  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(value, str):
-        return value
-    for name in _VARIABLE.findall(value):
-        if name not in environment:
-            raise ConfigurationError(f"{place}: the environment variable {name} is not set")
-    return _VARIABLE.sub(lambda match: environment[match.group(1)], value)
-
-
 def _explained(path: Path, error: ValidationError) -> str:
     """One line per problem. Values are not quoted: one of them may be a secret."""
     lines: list[str] = []
@@ -210,29 +196,6 @@ def _explained(path: Path, error: ValidationError) -> str:
         where = ".".join(str(part) for part in problem["loc"]) or "top level"
         reason = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            reason = f"unknown key{_nearest(problem['loc'])}"
+            reason = f"unknown key{nearest_key(GatewaySettings, problem['loc'])}"
         lines.append(f"{path}: {where}: {reason}")
     return "\n".join(lines)
-
-
-def _nearest(location: tuple[int | str, ...]) -> str:
-    """`; did you mean 'x'?` from the keys that this place takes."""
-    model: type[BaseModel] = GatewaySettings
-    for part in location[:-1]:
-        model = _member(model, part)
-    fields = model.model_fields
-    near = difflib.get_close_matches(str(location[-1]), list(fields), n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(fields)}"
-
-
-def _member(model: type[BaseModel], part: int | str) -> type[BaseModel]:
-    """The settings class found at `part` of `model`, itself where part is an index or a tag."""
-    field = model.model_fields.get(str(part))
-    return (_settings_class(field.annotation) if field is not None else None) or model
-
-
-def _settings_class(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_settings_class(argument) for argument in get_args(annotation))
-    return next((found for found in inner if found is not None), None)

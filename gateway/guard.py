@@ -1,39 +1,51 @@
-"""Judges a text by policy sets: the one place that says whether a text may pass.
-
-It fails closed here: a policy that raises, takes too long or returns findings that can't be
-true has the verdict "error", and withholds the text unless its `on_error` is "allow".
-"""
+"""Judges texts by policy sets: the one place that says whether a text may pass."""
 
 import asyncio
 import hashlib
-import logging
-from collections.abc import Iterable, Sequence
-from time import perf_counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from gateway.judgement import judge, redacted
 from gateway.normalisation import normalise
-from gateway.policy_sets import Fallback, PolicyEntry, PolicySet
-from gateway.types import Conversation, Finding, Role, Screening, Stage, Subject, Verdict
+from gateway.policy_files import Fallback
+from gateway.policy_sets import PolicyEntry, PolicySet
+from gateway.protocols import Handoff
+from gateway.turns import Memory, crossing, keys_of, turns_as_one
+from gateway.types import Conversation, Exchange, Role, Screening, Stage, Subject, Verdict
 
-_log = logging.getLogger(__name__)
-
-# Policies judge on the event loop, where no time-out can interrupt them. Behind each that judged a
-# text this long, whatever else waits has its turn; for a short one that would cost more.
+# Policies that hold nothing judge on the event loop, where no time-out can interrupt them. Behind
+# each that judged a text this long, whatever else waits has its turn; for a short one that would
+# cost more.
 _LONG = 4096
+
+
+def _of_no_known_language(_: str) -> str | None:
+    return None
 
 
 class Guard:
     """Several policy sets as one: the first set's policies come first, and so on.
 
     The fallback is that of the first set; a template is taken from the first set that has it.
+    `language_of` says what language (ISO 639-1) a customer writes in, or None.
     """
 
-    def __init__(self, policy_sets: Sequence[PolicySet]) -> None:
+    def __init__(
+        self,
+        policy_sets: Sequence[PolicySet],
+        *,
+        language_of: Callable[[str], str | None] = _of_no_known_language,
+        handoff: Handoff | None = None,
+    ) -> None:
         if not policy_sets:
             raise ValueError("a guard needs at least one policy set")
         self._sets = tuple(policy_sets)
         self._entries = tuple(
             entry for s in self._sets for entry in s.entries if entry.mode != "off"
         )
+        self._language_of = language_of
+        self._handoff = handoff
+        self._memory = Memory()
         digests = "\n".join(policy_set.digest for policy_set in self._sets)
         self._digest = hashlib.sha256(digests.encode()).hexdigest()
 
@@ -46,15 +58,15 @@ class Guard:
     def fallback(self) -> Fallback:
         return self._sets[0].fallback
 
-    def template(self, category: str, language: str = "en") -> str:
+    def template(self, category: str, addressee: str = "") -> str:
         """What a customer reads in place of a text blocked for `category`.
 
-        Looked for in this order: the category in the language, in English, then the category
-        "default" in the language, then the fallback's template. A language may have a region
-        ("de-AT"), which does not count.
+        Looked for in this order: the category in the language of `addressee` (what the customer
+        wrote last), in English, then the category "default" in that language, then the
+        fallback's template.
         """
-        primary = language.partition("-")[0].lower()
-        wanted = ((category, primary), (category, "en"), ("default", primary))
+        language = self._language_of(addressee) or "en"
+        wanted = ((category, language), (category, "en"), ("default", language))
         found = (
             s.templates[key][tongue]
             for key, tongue in wanted
@@ -63,56 +75,74 @@ class Guard:
         )
         return next(found, self.fallback.template)
 
+    async def hand_over(self, exchange: Exchange) -> bool | None:
+        """Ask a person to take over: whether that was accepted, None where nobody is asked."""
+        return None if self._handoff is None else await self._handoff.hand_over(exchange)
+
     async def screen(
         self, text: str, stage: Stage, conversation: Conversation, role: Role = "user"
     ) -> Screening:
-        """Judge a text by every policy of its stage, in order.
+        """Judge a text by the policies of its stage.
 
-        The first enforced block, or enforced error that withholds, ends the chain. Every policy
-        judges the original text, so that all findings are positions in it: enforced redactions
-        compose, and where they overlap one removal covers them all. Shadow verdicts are
-        recorded and change nothing.
+        The file's order is the order of precedence. Those that hold nothing open are asked first,
+        one after the other; the others after them, all at once. The first enforced block, or
+        enforced error that withholds, ends it. Every policy judges the original text, so that
+        all findings are positions in it: enforced redactions compose, and where they overlap one
+        removal covers them all. Shadow verdicts are recorded and change nothing.
         """
         subject = Subject(text, stage, conversation, normalise, role)
-        verdicts: list[Verdict] = []
-        blocked_by: Verdict | None = None
-        for entry in self._entries:
-            if stage not in entry.stages:
-                continue
-            verdict = await judge(entry, subject)
-            verdicts.append(verdict)
-            if verdict.withheld or (verdict.enforced and verdict.action == "block"):
-                blocked_by = verdict
-                break
-            if len(text) >= _LONG:
-                await asyncio.sleep(0)
-        redactions = [
-            f for v in verdicts if v.enforced and v.action == "redact" for f in v.findings
+        return _screening(text, await _verdicts(self._at(stage), subject, _stops))
+
+    async def inspect(
+        self, text: str, stage: Stage, conversation: Conversation, role: Role = "user"
+    ) -> Screening:
+        """As `screen`, with the verdict of every policy: a block ends nothing."""
+        subject = Subject(text, stage, conversation, normalise, role)
+        return _screening(text, await _verdicts(self._at(stage), subject, _goes_on))
+
+    async def screen_turns(self, conversation: Conversation) -> tuple[Screening, ...]:
+        """Judge every message that a client sent, each in the conversation up to it.
+
+        What was judged before is remembered, so that of a conversation that goes on only the new
+        turns cost something. The customer's turns are also read as one text, since a phrase may be
+        spread over them: what is found across the border of the last turn counts against it.
+        """
+        *earlier, last = [
+            await self._screen_turn(conversation.until(i), key)
+            for i, key in enumerate(keys_of(conversation))
         ]
-        return Screening(text, redacted(text, redactions), tuple(verdicts), blocked_by)
+        if last.passed:
+            last = await self._across_turns(conversation, last)
+        return (*earlier, last)
 
+    def _at(self, stage: Stage) -> Sequence[PolicyEntry]:
+        return [entry for entry in self._entries if stage in entry.stages]
 
-async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
-    """What one policy says of a text, whatever its mode; never raises."""
-    started = perf_counter()
-    findings: tuple[Finding, ...] = ()
-    try:
-        async with asyncio.timeout(entry.timeout_ms / 1000):
-            findings = _checked(await entry.policy.judge(subject), subject.text)
-    except TimeoutError:
-        return _error(entry, subject, started, f"no verdict within {entry.timeout_ms} ms")
-    except Exception as error:  # noqa: BLE001 - whatever it was, the policy did not run
-        # Its message is left out: it may quote the text.
-        return _error(entry, subject, started, f"raised {type(error).__name__}")
-    return Verdict(
-        policy=entry.name,
-        stage=subject.stage,
-        action=entry.on_fail if findings else "pass",
-        enforced=entry.mode == "enforce",
-        findings=findings,
-        detail="; ".join(dict.fromkeys(f.detail for f in findings if f.detail)),
-        duration_ms=_since(started),
-    )
+    async def _screen_turn(self, conversation: Conversation, key: bytes) -> Screening:
+        turn = conversation.messages[-1]
+        verdicts = self._memory.recall(key)
+        if verdicts is None:
+            subject = Subject(turn.content, "input", conversation, normalise, turn.role)
+            verdicts = await _verdicts(self._at("input"), subject, _stops)
+            self._memory.keep(key, verdicts)
+        return _screening(turn.content, verdicts)
+
+    async def _across_turns(self, conversation: Conversation, last: Screening) -> Screening:
+        text, border = turns_as_one(conversation)
+        if border == 0:
+            return last
+
+        def stops(verdict: Verdict) -> bool:
+            return _stops(crossing(verdict, border))
+
+        blocking = [e for e in self._at("input") if e.on_fail == "block" and e.mode == "enforce"]
+        subject = Subject(text, "input", conversation, normalise)
+        verdicts = await _verdicts(blocking, subject, stops)
+        stopping = next(filter(stops, verdicts), None)
+        if stopping is None:
+            return last
+        verdict = crossing(stopping, border)
+        return replace(last, verdicts=(*last.verdicts, verdict), blocked_by=verdict)
 
 
 def example_subject(text: str, stage: Stage, conversation: Conversation) -> Subject:
@@ -121,49 +151,43 @@ def example_subject(text: str, stage: Stage, conversation: Conversation) -> Subj
     return Subject(text, stage, conversation, normalise, roles[stage])
 
 
-def redacted(text: str, findings: Iterable[Finding]) -> str:
-    """The text with every finding's span replaced.
+async def _verdicts(
+    entries: Sequence[PolicyEntry], subject: Subject, stops: Callable[[Verdict], bool]
+) -> Sequence[Verdict]:
+    """What the policies say, in their order, up to the first verdict that stops.
 
-    Spans that overlap are removed together; the replacement is that of the one that starts
-    first (the longest of several that do).
+    Of several that wait, the first one in the file's order stops, however late it answers.
     """
-    ordered = sorted(findings, key=lambda f: (f.start, -f.end, f.replacement))
-    pieces: list[str] = []
-    done = 0
-    for finding in ordered:
-        if finding.start >= done:
-            pieces += (text[done : finding.start], finding.replacement)
-        done = max(done, finding.end)
-    return "".join((*pieces, text[done:]))
+    verdicts: dict[int, Verdict] = {}
+    for i, entry in enumerate(entries):
+        if not entry.waits:
+            verdicts[i] = await judge(entry, subject)
+            if stops(verdicts[i]):
+                return [verdicts[k] for k in sorted(verdicts)]
+            if len(subject.text) >= _LONG:
+                await asyncio.sleep(0)
+    waiting = {i: entry for i, entry in enumerate(entries) if entry.waits}
+    if waiting:
+        async with asyncio.TaskGroup() as group:
+            tasks = {i: group.create_task(judge(e, subject)) for i, e in waiting.items()}
+            for i, task in tasks.items():
+                verdicts[i] = await task
+                if stops(verdicts[i]):
+                    for other in tasks.values():
+                        other.cancel()
+                    break
+    return [verdicts[k] for k in sorted(verdicts)]
 
 
-def _checked(findings: Iterable[Finding], text: str) -> tuple[Finding, ...]:
-    """The findings, in the order of the text; an empty text alone may have an empty one.
-
-    Raises:
-        ValueError: a span does not lie in the text, or is empty.
-    """
-    checked = tuple(sorted(findings, key=lambda f: (f.start, -f.end, f.category, f.replacement)))
-    for finding in checked:
-        inside = 0 <= finding.start < finding.end <= len(text)
-        if not inside and (text or finding.start or finding.end):
-            raise ValueError(f"a finding at {finding.start}:{finding.end} of {len(text)}")
-    return checked
+def _screening(text: str, verdicts: Sequence[Verdict]) -> Screening:
+    redactions = [f for v in verdicts if v.enforced and v.action == "redact" for f in v.findings]
+    blocked_by = next(filter(_stops, verdicts), None)
+    return Screening(text, redacted(text, redactions), tuple(verdicts), blocked_by)
 
 
-def _error(entry: PolicyEntry, subject: Subject, started: float, detail: str) -> Verdict:
-    _log.warning("policy %r could not judge a text (%s): %s", entry.name, subject.stage, detail)
-    enforced = entry.mode == "enforce"
-    return Verdict(
-        policy=entry.name,
-        stage=subject.stage,
-        action="error",
-        enforced=enforced,
-        detail=detail,
-        withheld=enforced and entry.on_error == "block",
-        duration_ms=_since(started),
-    )
+def _stops(verdict: Verdict) -> bool:
+    return verdict.withheld or (verdict.enforced and verdict.action == "block")
 
 
-def _since(started: float) -> float:
-    return (perf_counter() - started) * 1000
+def _goes_on(_: Verdict) -> bool:
+    return False

@@ -8,12 +8,12 @@ not a lost one.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 
-from gateway.conclusion import answered_or_raise, concluded, refused_input
+from gateway.conclusion import answered_or_raise, concluded, handed_over, refused_input
 from gateway.guard import Guard
 from gateway.protocols import Ledger, RewardModel, Selector, StopRule, Upstream
 from gateway.sampling import Stopwatch, wave
@@ -23,6 +23,7 @@ from gateway.types import (
     Caller,
     Candidate,
     ChatRequest,
+    Conversation,
     Exchange,
     ScoredCandidate,
 )
@@ -44,11 +45,11 @@ class Deadlines:
 class Pipeline:
     """Serves requests. It holds the parts, and nothing of any request.
 
-    `guard_for` gives the guard of the always-on policy sets and those that a request added.
+    `lease` lends out the guard of the always-on policy sets and those that a request added.
     """
 
     upstreams: Mapping[str, Upstream]
-    guard_for: Callable[[tuple[str, ...]], Guard]
+    lease: Callable[[tuple[str, ...]], AbstractAsyncContextManager[Guard]]
     reward: RewardModel | None
     selector: Selector
     stop_rule: StopRule
@@ -67,8 +68,13 @@ class Pipeline:
             RequestError: the model's server refuses the request, such as for its length.
             LedgerUnavailable: the exchange could not be made durable, so it may not be sent.
         """
+        async with self.lease(request.policy_sets) as guard:
+            return await self._complete(exchange_id, request, caller, guard)
+
+    async def _complete(
+        self, exchange_id: str, request: ChatRequest, caller: Caller, guard: Guard
+    ) -> Exchange:
         watch = Stopwatch()
-        guard = self.guard_for(request.policy_sets)
         exchange = Exchange(
             id=exchange_id,
             created_at=datetime.now(UTC),
@@ -101,7 +107,10 @@ class Pipeline:
                 exchange = stage
                 yield exchange
         picks = choose(exchange.candidates, exchange.request.n_choices, self.selector, self.rng)
-        yield concluded(exchange, picks, guard)
+        exchange = concluded(exchange, picks, guard)
+        yield exchange
+        if exchange.outcome == "blocked_output":
+            yield await self._hand_over(exchange, guard, watch)
 
     async def _screen_input(self, exchange: Exchange, guard: Guard, watch: Stopwatch) -> Exchange:
         """Judge every message that the client sent; the model sees them as they come out.
@@ -110,16 +119,13 @@ class Pipeline:
         came, and clients send it along for ever: the model is told that something stood there.
         """
         conversation = exchange.request.conversation
-        screenings = [
-            await guard.screen(message.content, "input", conversation, role=message.role)
-            for message in conversation.messages
-        ]
+        screenings = await guard.screen_turns(conversation)
         messages = tuple(
             replace(message, content=screening.shown if screening.passed else REMOVED_TURN)
             for message, screening in zip(conversation.messages, screenings, strict=True)
         )
         seen = replace(exchange.request, conversation=replace(conversation, messages=messages))
-        exchange = replace(exchange, request=seen, input_screenings=tuple(screenings))
+        exchange = replace(exchange, request=seen, input_screenings=screenings)
         return _timed(exchange, guard_input=watch.ms())
 
     async def _candidates(
@@ -166,12 +172,9 @@ class Pipeline:
         """Screen the draws that have ended and score what survives: never what was blocked."""
         started_ms = watch.ms()
         conversation = exchange.request.conversation
-        screened = [
-            ScoredCandidate(c, await guard.screen(c.text, "output", conversation, role="assistant"))
-            if c.outcome == "finished"
-            else ScoredCandidate(c)
-            for c in batch
-        ]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_screened(c, conversation, guard)) for c in batch]
+        screened = [task.result() for task in tasks]
         eligible = [c for c in screened if c.eligible]
         screened_ms = watch.ms()
         # A score that others lack decides nothing: after one failure none is waited for.
@@ -195,6 +198,11 @@ class Pipeline:
             reward=scored_ms - screened_ms,
         )
 
+    async def _hand_over(self, exchange: Exchange, guard: Guard, watch: Stopwatch) -> Exchange:
+        started_ms = watch.ms()
+        accepted = await guard.hand_over(exchange)
+        return _timed(handed_over(exchange, accepted, guard), handoff=watch.ms() - started_ms)
+
     async def _record(self, exchange: Exchange, watch: Stopwatch) -> Exchange:
         started_ms = watch.ms()
         exchange = _timed(exchange, total=started_ms)
@@ -204,6 +212,15 @@ class Pipeline:
         await asyncio.shield(recording)
         commit_ms = watch.ms() - started_ms
         return _timed(exchange, commit=commit_ms, total=commit_ms)
+
+
+async def _screened(
+    candidate: Candidate, conversation: Conversation, guard: Guard
+) -> ScoredCandidate:
+    if candidate.outcome != "finished":
+        return ScoredCandidate(candidate)
+    screening = await guard.screen(candidate.text, "output", conversation, role="assistant")
+    return ScoredCandidate(candidate, screening)
 
 
 def _tell_of_failure(recording: asyncio.Future[None]) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from gateway.config import GatewaySettings, LedgerSettings
 from gateway.errors import ConfigurationError
 from gateway.ledger.schema import upgrade
-from gateway.policy_examples import ExampleResult, run_examples
+from gateway.policy_examples import ExampleResult, explained, run_examples
 from gateway.protocols import Selector
-from gateway.wiring import live_gateway, policy_sets
+from gateway.wiring import live_gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +42,12 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
             }
         reward, selector = gateway.pipeline.reward, gateway.pipeline.selector
         revision = reward.revision if reward is not None else None
-    examples = [
-        result
-        for policy_set in policy_sets(settings.policies).values()
-        for result in await run_examples(policy_set)
-    ]
+        examples = await run_examples(gateway.guards.in_force)
     found = Preflight(examples, _remarks(settings, selector), revision, probes)
     if found.failures:
         told = "\n".join(explained(result) for result in found.failures)
         raise ConfigurationError(f"examples of the policies fail:\n{told}")
     return found
-
-
-def explained(result: ExampleResult) -> str:
-    """A failed example in words that name it without quoting it."""
-    because = f" ({result.detail})" if result.detail else ""
-    return (
-        f"policy {result.policy!r}, example {result.index}: "
-        f"expected {result.expected!r}, got {result.actual!r}{because}"
-    )
 
 
 def on_a_throw_away_ledger(settings: GatewaySettings, folder: str) -> GatewaySettings:

@@ -5,7 +5,7 @@ A plug-in implements one of these in one file of its own and is named in a confi
 pydantic dataclass with `config={"extra": "forbid"}`, so that a misspelt option fails at start.
 
 A plug-in that holds something open (a session, a thread, a client) is also an asynchronous
-context manager: `wiring` enters it at start and leaves it at the end.
+context manager: it is entered before it serves and left at the end, perhaps in another task.
 """
 
 from collections.abc import Sequence
@@ -54,8 +54,18 @@ class Policy(Protocol):
         """All findings, in any order; none means that the text passes.
 
         An exception or a time-out means that the policy could not run, and the set's `on_error`
-        decides. Work that blocks belongs off the event loop.
+        decides. Work that blocks belongs off the event loop. A policy that holds something open
+        is asked after all those that hold nothing, together with the others of its kind.
         """
+        ...
+
+
+@runtime_checkable
+class Handoff(Protocol):
+    """Calls a person to a conversation that the model may not go on with."""
+
+    async def hand_over(self, exchange: Exchange) -> bool:
+        """Whether somebody takes over; never raises."""
         ...
 
 

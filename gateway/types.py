@@ -58,6 +58,10 @@ class Conversation:
         turns = tuple(m for m in self.messages if m.role not in SYSTEM_ROLES)
         return (Message("system", "\n\n".join(system)), *turns) if system else turns
 
+    def until(self, index: int) -> "Conversation":
+        """The conversation up to that turn."""
+        return Conversation(self.messages[: index + 1], self.operator_prompt)
+
     @property
     def last_user_text(self) -> str:
         return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
@@ -175,7 +179,8 @@ class Finding:
     """One thing a policy found: `text[start:end]`, and what would stand there if redacted.
 
     `category` is what the customer's template and the statistics are keyed by. `detail` says
-    why in words fit for a log: it never quotes the text.
+    why in words fit for a log: it never quotes the text. `score` is the probability, 0 to 1,
+    that a model gave; a rule gives none.
     """
 
     start: int
@@ -183,6 +188,7 @@ class Finding:
     category: str
     replacement: str = "[removed]"
     detail: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +297,10 @@ ExchangeOutcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and everything that came of it: the unit of the ledger."""
+    """One request and everything that came of it: the unit of the ledger.
+
+    `handed_over` says whether a person took over where no candidate passed, None if none was asked.
+    """
 
     id: str
     created_at: datetime
@@ -299,6 +308,7 @@ class Exchange:
     caller: Caller
     outcome: ExchangeOutcome
     policy_digest: str
+    handed_over: bool | None = None
     input_screenings: tuple[Screening, ...] = ()
     candidates: tuple[ScoredCandidate, ...] = ()
     choices: tuple[Choice, ...] = ()

@@ -1,17 +1,16 @@
 """Settings into a live gateway: the one place that knows concrete classes."""
 
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import lru_cache
-from pathlib import Path
 from random import Random
 from typing import Any, TypeVar, cast
 
-import policies as shipped_policies
 from gateway.config import GatewaySettings, ModelSettings, Plugin, PoliciesSettings
 from gateway.errors import ConfigurationError
-from gateway.guard import Guard
+from gateway.guards import Guards
+from gateway.handoff import WebhookHandoff
+from gateway.languages import language_of
 from gateway.ledger.database import database_path
 from gateway.ledger.sql import SqlLedger
 from gateway.openai.requests import Caps
@@ -21,7 +20,7 @@ from gateway.operations.keys import KeyCache, KeyStore
 from gateway.operations.tokens import FeedbackTokens, load_or_create_secret
 from gateway.pipeline import Deadlines, Pipeline
 from gateway.plugins import build_plugin
-from gateway.policy_sets import PolicySet, load_policy_set
+from gateway.policy_store import PolicyStore
 from gateway.protocols import RewardModel, Selector, StopRule, Upstream
 from gateway.routes.context import Gateway
 from gateway.upstreams.failover import Failover
@@ -42,12 +41,13 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
     async with AsyncExitStack() as stack:
         keys = stack.enter_context(key_store(settings))
         ledger = await stack.enter_async_context(SqlLedger(settings.ledger.url))
+        in_force = await stack.enter_async_context(guards(settings.policies))
         pipeline = Pipeline(
             upstreams={
                 name: await _upstream(stack, model, settings.candidates.timeout_s)
                 for name, model in settings.models.items()
             },
-            guard_for=await _guards(stack, settings.policies),
+            lease=in_force.lease,
             reward=await _reward(stack, settings),
             selector=_plugin(
                 settings.candidates.selection,
@@ -69,6 +69,7 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
         in_flight = InFlight()
         yield Gateway(
             pipeline=pipeline,
+            guards=in_force,
             ledger=ledger,
             access=Access(KeyCache(keys), required=settings.auth.required),
             tokens=_tokens(settings),
@@ -84,46 +85,19 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
         await in_flight.drained(_LAST_RECORDS_S)
 
 
-def policy_sets(settings: PoliciesSettings) -> Mapping[str, PolicySet]:
-    """Every set that the settings name, by name, always-on ones first; its policies not opened.
-
-    Raises:
-        ConfigurationError: a set can't be found, or is not valid.
-    """
-    names = dict.fromkeys((*settings.sets, *settings.optional))
-    return {name: load_policy_set(_set_path(name, settings.folder)) for name in names}
-
-
 def key_store(settings: GatewaySettings) -> KeyStore:
     """The API keys, which live in the ledger's database; not yet opened."""
     return KeyStore(settings.ledger.url)
 
 
-async def _guards(
-    stack: AsyncExitStack, settings: PoliciesSettings
-) -> Callable[[tuple[str, ...]], Guard]:
-    """The guard of the always-on sets, and of these with any optional ones a request adds."""
-    sets = policy_sets(settings)
-    for policy_set in sets.values():
-        for policy in policy_set.policies:
-            await _enter(stack, policy)
-
-    @lru_cache(maxsize=64)
-    def guard_for(added: tuple[str, ...]) -> Guard:
-        return Guard([sets[name] for name in dict.fromkeys((*settings.sets, *added))])
-
-    return guard_for
-
-
-def _set_path(name: str, folder: Path | None) -> Path:
-    """Where a policy set lies: in the operator's folder, or else among the shipped ones."""
-    shipped = Path(shipped_policies.__file__).parent
-    places = [place / f"{name}.yaml" for place in (folder, shipped) if place is not None]
-    found = next((path for path in places if path.is_file()), None)
-    if found is None:
-        looked = ", ".join(str(path) for path in places)
-        raise ConfigurationError(f"policies: no policy set {name!r}: looked for {looked}")
-    return found
+def guards(settings: PoliciesSettings) -> Guards:
+    """The policy sets that the settings name, not yet open."""
+    return Guards(
+        PolicyStore(settings),
+        open_handoff=WebhookHandoff,
+        language_of=language_of,
+        reload_s=settings.reload_s,
+    )
 
 
 async def _upstream(stack: AsyncExitStack, model: ModelSettings, timeout_s: float) -> Upstream:

@@ -102,6 +102,7 @@ def winnow_object(exchange: Exchange, rendering: Rendering) -> Json:
             "stage": selection.stage,
         },
         "blocked": list(exchange.blocked_categories),
+        "handed_over": exchange.handed_over,
         "ignored": list(exchange.request.ignored),
         "timings_ms": {k: round(v, 3) for k, v in exchange.timings_ms.items()},
     }
@@ -115,9 +116,9 @@ def winnow_object(exchange: Exchange, rendering: Rendering) -> Json:
 
 
 def overhead_ms(exchange: Exchange) -> float:
-    """Our own time: the whole, less the waits for the model, the reward model and the commit."""
+    """Our own time: the whole, less the waits for model, reward model, handoff and commit."""
     timings = exchange.timings_ms
-    waits = sum(timings.get(stage, 0.0) for stage in ("sampling", "reward", "commit"))
+    waits = sum(timings.get(stage, 0.0) for stage in ("sampling", "reward", "handoff", "commit"))
     return max(timings.get("total", 0.0) - waits, 0.0)
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from gateway.config import ApiSettings, LimitsSettings
 from gateway.errors import RequestError
+from gateway.guards import Guards
 from gateway.openai.requests import Caps
 from gateway.operations.access import Access
 from gateway.operations.in_flight import InFlight
@@ -36,6 +37,7 @@ class Gateway:
     """A live gateway, as the routes see it. `wiring` makes it."""
 
     pipeline: Pipeline
+    guards: Guards
     ledger: Ledger
     access: Access
     tokens: Tokens

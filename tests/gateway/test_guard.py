@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.guard import Guard, redacted
-from gateway.policy_sets import Fallback, PolicyEntry, PolicySet
-from gateway.types import Conversation, Finding, OnFail, Subject, Verdict
+from gateway.guard import Guard
+from gateway.judgement import redacted
+from gateway.policy_files import Fallback
+from gateway.policy_sets import PolicyEntry, PolicySet
+from gateway.protocols import Policy
+from gateway.types import Conversation, Finding, Message, OnFail, Subject, Verdict
 
 CONVERSATION = Conversation(())
 Span = tuple[int, int]
@@ -35,13 +39,46 @@ class Raises:
         raise KeyError(subject.text)
 
 
+@dataclass
+class Waits(Marks):
+    """A policy that holds something open, and answers when it is told to."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: bool = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]:
+        findings = await super().judge(subject)
+        try:
+            await self.answers.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return findings
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A policy that finds one phrase."""
+
+    phrase: str
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]:
+        start = subject.text.find(self.phrase)
+        return [] if start < 0 else [Finding(start, start + len(self.phrase), "phrase", "#")]
+
+
 class Sleeps:
     async def judge(self, subject: Subject) -> Sequence[Finding]:  # noqa: ARG002
         await asyncio.sleep(3600)
         return ()
 
 
-def entry(name: str, policy: Marks | Raises | Sleeps, on_fail: OnFail = "block") -> PolicyEntry:
+def entry(name: str, policy: Policy, on_fail: OnFail = "block") -> PolicyEntry:
     return PolicyEntry(name, policy, ("input", "output"), on_fail)
 
 
@@ -218,10 +255,12 @@ def test_redaction_removes_every_span_and_nothing_else(spans: list[Span], seed: 
 def test_a_template_is_looked_for_from_the_special_to_the_general():
     """Category and language, English, the default in the language, the fallback."""
     templates = {"a": {"en": "a-en", "de": "a-de"}, "b": {"en": "b-en"}, "default": {"de": "d-de"}}
-    of = Guard([PolicySet("t", (), Fallback(template="last"), templates, "")]).template
-    assert of("a", "de-AT") == "a-de"
-    assert of("b", "de") == "b-en"
-    assert of("c", "de") == "d-de"
+    sets = [PolicySet("t", (), Fallback(template="last"), templates, "")]
+    of = Guard(sets, language_of={"Guten Tag": "de"}.get).template
+    assert of("a", "Guten Tag") == "a-de"
+    assert of("b", "Guten Tag") == "b-en"
+    assert of("c", "Guten Tag") == "d-de"
+    assert of("a", "Hello") == "a-en"
     assert of("c") == "last"
 
 
@@ -237,3 +276,118 @@ def test_a_guard_of_nothing_is_refused():
     """It would let everything pass without anybody having said so."""
     with pytest.raises(ValueError, match="at least one"):
         Guard([])
+
+
+async def test_policies_that_wait_are_asked_last_and_all_at_once():
+    """Wherever they stand in the file; the verdicts keep its order."""
+    one, cheap, two = Waits(), Marks(), Waits()
+    chain = guard(entry("one", one), entry("cheap", cheap), entry("two", two))
+    screening = asyncio.ensure_future(chain.screen("text", "input", CONVERSATION))
+    while not (one.asked and two.asked):
+        await asyncio.sleep(0)
+    assert cheap.asked
+    two.answers.set()
+    one.answers.set()
+    assert outcome((await screening).verdicts) == [
+        ("one", "pass"),
+        ("cheap", "pass"),
+        ("two", "pass"),
+    ]
+
+
+async def test_what_waits_is_not_asked_about_a_text_that_is_blocked_already():
+    """A model costs more than a list of words."""
+    waits = Waits()
+    chain = guard(entry("model", waits), entry("cheap", Marks([(0, 1)])))
+    screening = await chain.screen("text", "input", CONVERSATION)
+    assert outcome(screening.verdicts) == [("cheap", "block")]
+    assert waits.asked == []
+
+
+async def test_of_those_that_wait_the_first_in_the_file_blocks():
+    """However late it answers; who is not needed any more is cancelled."""
+    first, second, third = Waits([(0, 1)], "first"), Waits([(0, 1)], "second"), Waits()
+    chain = guard(entry("a", first), entry("b", second), entry("c", third))
+    screening = asyncio.ensure_future(chain.screen("text", "input", CONVERSATION))
+    second.answers.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    first.answers.set()
+    assert outcome((await screening).verdicts) == [("a", "block")]
+    assert third.cancelled
+
+
+async def test_an_inspection_hears_every_policy():
+    """A block ends nothing there; what blocks is the same as in a screening."""
+    ready = Waits([(1, 2)], "late")
+    ready.answers.set()
+    chain = guard(
+        entry("a", Marks([(0, 1)])), entry("b", ready), entry("c", Marks([(0, 1)]), "redact")
+    )
+    inspected = await chain.inspect("text", "input", CONVERSATION)
+    assert outcome(inspected.verdicts) == [("a", "block"), ("b", "block"), ("c", "redact")]
+    screened = await chain.screen("text", "input", CONVERSATION)
+    assert (inspected.blocked_by, screened.blocked_by) == (
+        inspected.verdicts[0],
+        screened.verdicts[0],
+    )
+
+
+def turns(*texts: str) -> Conversation:
+    """A conversation in which the assistant says "ok" to everything."""
+    messages = [m for text in texts for m in (Message("user", text), Message("assistant", "ok"))]
+    return Conversation(tuple(messages[:-1]))
+
+
+async def test_turns_that_were_judged_before_are_remembered():
+    """A conversation that goes on costs its new turns only, and is not told another story."""
+    policy = Marks([(0, 1)])
+    chain = guard(entry("a", policy, "flag"))
+    await chain.screen_turns(turns("one"))
+    first = await chain.screen_turns(turns("one", "two"))
+    assert [s.text for s in policy.asked] == ["one", "ok", "two"]
+    again = await chain.screen_turns(turns("one", "two"))
+    assert [s.text for s in policy.asked] == ["one", "ok", "two"]
+    assert [outcome(s.verdicts) for s in again] == [outcome(s.verdicts) for s in first]
+
+
+async def test_the_same_turn_in_another_conversation_is_judged_anew():
+    """What it means may depend on what was said before."""
+    policy = Marks()
+    chain = guard(entry("a", policy, "flag"))
+    await chain.screen_turns(turns("one", "yes"))
+    await chain.screen_turns(turns("two", "yes"))
+    assert [s.text for s in policy.asked].count("yes") == 2
+
+
+async def test_a_policy_that_could_not_judge_a_turn_is_asked_again():
+    """It may be able to the next time."""
+    broken = guard(entry("a", Raises()))
+    first, second = [await broken.screen_turns(turns("one")) for _ in range(2)]
+    assert [s.verdicts[0].duration_ms > 0 for s in (*first, *second)] == [True, True]
+
+
+async def test_a_phrase_that_is_spread_over_turns_is_found():
+    """It counts against the turn that completes it, by the part that stands there."""
+    chain = guard(entry("a", Phrase("buy now")))
+    *earlier, last = await chain.screen_turns(turns("please buy", "now or never"))
+    assert all(screening.passed for screening in earlier)
+    assert last.blocked_by is not None
+    assert [(f.start, f.end) for f in last.blocked_by.findings] == [(0, 3)]
+
+
+async def test_a_turn_is_not_blocked_for_what_an_earlier_one_said():
+    """That one was refused when it came."""
+    chain = guard(entry("a", Phrase("buy now")))
+    screenings = await chain.screen_turns(turns("buy now", "hello"))
+    assert [screening.passed for screening in screenings] == [False, True, True]
+
+
+async def test_a_sentence_window_shows_a_policy_one_sentence_at_a_time():
+    """Its findings are places in the whole text."""
+    policy = Phrase("two")
+    one_by_one = replace(entry("a", policy), window="sentence")
+    screening = await guard(one_by_one).screen("One. And two.", "output", CONVERSATION)
+    assert [(f.start, f.end) for f in screening.verdicts[0].findings] == [(9, 12)]
+    over_the_border = replace(entry("a", Phrase("One. And")), window="sentence")
+    assert (await guard(over_the_border).screen("One. And two.", "output", CONVERSATION)).passed

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -22,7 +23,8 @@ from gateway.guard import Guard
 from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
 from gateway.pipeline import Deadlines, Pipeline
-from gateway.policy_sets import Fallback, PolicyEntry, PolicySet
+from gateway.policy_files import Fallback
+from gateway.policy_sets import PolicyEntry, PolicySet
 from gateway.types import (
     Caller,
     ChatRequest,
@@ -85,13 +87,26 @@ class Broken:
         return self.gives
 
 
-def guard(resample: int = 0) -> Guard:
+@dataclass
+class Person:
+    """Takes over, or does not."""
+
+    accepts: bool
+    told: list[Exchange] = field(default_factory=list[Exchange])
+
+    async def hand_over(self, exchange: Exchange) -> bool:
+        self.told.append(exchange)
+        return self.accepts
+
+
+def guard(resample: int = 0, handoff: Person | None = None) -> Guard:
     entries = (
         PolicyEntry("no-bad", Word("bad"), ("input", "output"), on_fail="block"),
         PolicyEntry("hide-name", Word("Smith"), ("input", "output"), on_fail="redact"),
     )
-    templates = {"bad_word": {"en": "Let us stay polite."}}
-    return Guard([PolicySet("test", entries, Fallback(resample=resample), templates, "digest")])
+    templates = {"bad_word": {"en": "Let us stay polite."}, "handoff": {"en": "Anna takes over."}}
+    sets = [PolicySet("test", entries, Fallback(resample=resample), templates, "digest")]
+    return Guard(sets, handoff=handoff)
 
 
 @pytest.fixture
@@ -106,7 +121,7 @@ async def ledger(tmp_path: Path) -> AsyncGenerator[SqlLedger]:
 def pipeline(ledger: SqlLedger) -> Pipeline:
     return Pipeline(
         upstreams={"support": ScriptedUpstream([Line("a good answer")])},
-        guard_for=lambda _: guard(),
+        lease=lambda _: nullcontext(guard()),
         reward=Length(),
         selector=BestOfN(),
         stop_rule=FixedN(),
@@ -222,18 +237,49 @@ async def test_when_all_are_blocked_the_template_is_sent(pipeline: Pipeline):
     assert exchange.choices[0].text == "Let us stay polite."
 
 
-def resampling(added: tuple[str, ...]) -> Guard:
-    del added
-    return guard(resample=2)
+def leasing(pipeline: Pipeline, lent: Guard) -> Pipeline:
+    def lease(added: tuple[str, ...]) -> AbstractAsyncContextManager[Guard]:
+        del added
+        return nullcontext(lent)
+
+    return replace(pipeline, lease=lease)
 
 
 async def test_the_fallback_samples_again_when_the_policies_left_nothing(pipeline: Pipeline):
     """The second wave brings a good one."""
-    pipeline = replace(pipeline, guard_for=resampling)
+    pipeline = leasing(pipeline, guard(resample=2))
     pipeline, upstream = with_script(pipeline, Line("bad"), Line("bad"), Line("good"))
     exchange = await complete(pipeline, asking(n=2))
     assert exchange.choices[0].text == "good"
     assert len(upstream.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("accepts", "shown"), [(True, "Anna takes over."), (False, "Let us stay polite.")]
+)
+async def test_a_person_takes_over_where_no_candidate_passed(
+    pipeline: Pipeline, ledger: SqlLedger, *, accepts: bool, shown: str
+):
+    """The customer is told so if it is so, and the ledger in any case."""
+    person = Person(accepts)
+    pipeline = leasing(pipeline, guard(handoff=person))
+    exchange = await complete(with_script(pipeline, Line("bad"))[0], asking(choices=2))
+    assert [choice.text for choice in exchange.choices] == [shown, shown]
+    assert {choice.finish_reason for choice in exchange.choices} == {"content_filter"}
+    assert [told.outcome for told in person.told] == ["blocked_output"]
+    recorded = await ledger.exchange(exchange.id)
+    assert recorded is not None
+    assert recorded.handed_over is accepts
+
+
+async def test_nobody_is_called_where_a_candidate_passed(pipeline: Pipeline):
+    """Nor for a message that may not be answered."""
+    person = Person(accepts=True)
+    pipeline = leasing(pipeline, guard(handoff=person))
+    pipeline, _ = with_script(pipeline, Line("bad"), Line("good"))
+    assert (await complete(pipeline, asking(n=2))).handed_over is None
+    assert (await complete(pipeline, asking("a bad question"))).handed_over is None
+    assert person.told == []
 
 
 async def test_missing_choices_are_filled_with_the_template(pipeline: Pipeline):

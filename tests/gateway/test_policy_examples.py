@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.policy_examples import run_examples
-from gateway.policy_sets import load_policy_set
+from gateway.policy_sets import load_policy_set, opened
 
 SET = """
 policies:
@@ -35,7 +35,9 @@ async def test_an_example_holds_when_the_action_is_the_expected_one(tmp_path: Pa
     """Whatever the mode of its policy, and whatever other policies would say."""
     file = tmp_path / "set.yaml"
     file.write_text(SET)
-    results = await run_examples(load_policy_set(file))
+    sets = [load_policy_set(file)]
+    async with opened(sets):
+        results = await run_examples(sets)
     assert [(r.policy, r.index, r.actual) for r in results if not r.passed] == [
         ("short", 2, "block")
     ]

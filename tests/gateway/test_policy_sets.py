@@ -40,7 +40,7 @@ def test_a_set_is_what_its_file_says(load: Load):
     policy_set = load(SET)
     (entry,) = policy_set.entries
     assert policy_set.name == "strict"
-    assert policy_set.policies == (MaximumSize(5),)
+    assert entry.policy == MaximumSize(5)
     assert (entry.stages, entry.on_fail, entry.mode) == (("input", "output"), "block", "enforce")
     assert (entry.on_error, entry.timeout_ms) == ("block", 1000)
     assert (policy_set.fallback.resample, policy_set.fallback.template) == (2, "Sorry.")

@@ -1,0 +1,100 @@
+"""What one policy of a set says of one text.
+
+It fails closed here: a policy that raises, takes too long or returns findings that can't be
+true has the verdict "error", and withholds the text unless its `on_error` is "allow".
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from time import perf_counter
+
+from gateway.policy_sets import PolicyEntry
+from gateway.types import Finding, Subject, Verdict
+from gateway.windows import sentences
+
+_log = logging.getLogger(__name__)
+
+
+async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
+    """The verdict of a policy, whatever its mode; never raises."""
+    started = perf_counter()
+    findings: tuple[Finding, ...] = ()
+    try:
+        async with asyncio.timeout(entry.timeout_ms / 1000):
+            findings = await _findings(entry, subject)
+    except TimeoutError:
+        return _error(entry, subject, started, f"no verdict within {entry.timeout_ms} ms")
+    except Exception as error:  # noqa: BLE001 - whatever it was, the policy did not run
+        # Its message is left out: it may quote the text.
+        return _error(entry, subject, started, f"raised {type(error).__name__}")
+    return Verdict(
+        policy=entry.name,
+        stage=subject.stage,
+        action=entry.on_fail if findings else "pass",
+        enforced=entry.mode == "enforce",
+        findings=findings,
+        detail="; ".join(dict.fromkeys(f.detail for f in findings if f.detail)),
+        duration_ms=_since(started),
+    )
+
+
+def redacted(text: str, findings: Iterable[Finding]) -> str:
+    """The text with every finding's span replaced.
+
+    Spans that overlap are removed together; the replacement is that of the one that starts
+    first (the longest of several that do).
+    """
+    ordered = sorted(findings, key=lambda f: (f.start, -f.end, f.replacement))
+    pieces: list[str] = []
+    done = 0
+    for finding in ordered:
+        if finding.start >= done:
+            pieces += (text[done : finding.start], finding.replacement)
+        done = max(done, finding.end)
+    return "".join((*pieces, text[done:]))
+
+
+async def _findings(entry: PolicyEntry, subject: Subject) -> tuple[Finding, ...]:
+    """All findings in the order of the text: of the whole, or of its windows one by one."""
+    if entry.window == "whole":
+        return _checked(await entry.policy.judge(subject), subject.text)
+    found: list[Finding] = []
+    for start, end in sentences(subject.text):
+        window = replace(subject, text=subject.text[start:end])
+        within = _checked(await entry.policy.judge(window), window.text)
+        found += [replace(f, start=f.start + start, end=f.end + start) for f in within]
+    return _checked(found, subject.text)
+
+
+def _checked(findings: Iterable[Finding], text: str) -> tuple[Finding, ...]:
+    """The findings, in the order of the text; an empty text alone may have an empty one.
+
+    Raises:
+        ValueError: a span does not lie in the text, or is empty.
+    """
+    checked = tuple(sorted(findings, key=lambda f: (f.start, -f.end, f.category, f.replacement)))
+    for finding in checked:
+        inside = 0 <= finding.start < finding.end <= len(text)
+        if not inside and (text or finding.start or finding.end):
+            raise ValueError(f"a finding at {finding.start}:{finding.end} of {len(text)}")
+    return checked
+
+
+def _error(entry: PolicyEntry, subject: Subject, started: float, detail: str) -> Verdict:
+    _log.warning("policy %r could not judge a text (%s): %s", entry.name, subject.stage, detail)
+    enforced = entry.mode == "enforce"
+    return Verdict(
+        policy=entry.name,
+        stage=subject.stage,
+        action="error",
+        enforced=enforced,
+        detail=detail,
+        withheld=enforced and entry.on_error == "block",
+        duration_ms=_since(started),
+    )
+
+
+def _since(started: float) -> float:
+    return (perf_counter() - started) * 1000
