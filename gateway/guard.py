@@ -91,14 +91,14 @@ class Guard:
         removal covers them all. Shadow verdicts are recorded and change nothing.
         """
         subject = Subject(text, stage, conversation, normalise, role)
-        return _screening(text, await _verdicts(self._at(stage), subject, _stops))
+        return _screening(text, await _verdicts(self.entries_at(stage), subject, _stops))
 
     async def inspect(
         self, text: str, stage: Stage, conversation: Conversation, role: Role = "user"
     ) -> Screening:
         """As `screen`, with the verdict of every policy: a block ends nothing."""
         subject = Subject(text, stage, conversation, normalise, role)
-        return _screening(text, await _verdicts(self._at(stage), subject, _goes_on))
+        return _screening(text, await _verdicts(self.entries_at(stage), subject, _goes_on))
 
     async def screen_turns(self, conversation: Conversation) -> tuple[Screening, ...]:
         """Judge every message that a client sent, each in the conversation up to it.
@@ -115,7 +115,8 @@ class Guard:
             last = await self._across_turns(conversation, last)
         return (*earlier, last)
 
-    def _at(self, stage: Stage) -> Sequence[PolicyEntry]:
+    def entries_at(self, stage: Stage) -> Sequence[PolicyEntry]:
+        """The policies of a stage, in the order of precedence: that of an inspection's verdicts."""
         return [entry for entry in self._entries if stage in entry.stages]
 
     async def _screen_turn(self, conversation: Conversation, key: bytes) -> Screening:
@@ -123,7 +124,7 @@ class Guard:
         verdicts = self._memory.recall(key)
         if verdicts is None:
             subject = Subject(turn.content, "input", conversation, normalise, turn.role)
-            verdicts = await _verdicts(self._at("input"), subject, _stops)
+            verdicts = await _verdicts(self.entries_at("input"), subject, _stops)
             self._memory.keep(key, verdicts)
         return _screening(turn.content, verdicts)
 
@@ -135,7 +136,8 @@ class Guard:
         def stops(verdict: Verdict) -> bool:
             return _stops(crossing(verdict, border))
 
-        blocking = [e for e in self._at("input") if e.on_fail == "block" and e.mode == "enforce"]
+        asked = self.entries_at("input")
+        blocking = [e for e in asked if e.on_fail == "block" and e.mode == "enforce"]
         subject = Subject(text, "input", conversation, normalise)
         verdicts = await _verdicts(blocking, subject, stops)
         stopping = next(filter(stops, verdicts), None)

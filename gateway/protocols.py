@@ -55,7 +55,8 @@ class Policy(Protocol):
 
         An exception or a time-out means that the policy could not run, and the set's `on_error`
         decides. Work that blocks belongs off the event loop. A policy that holds something open
-        is asked after all those that hold nothing, together with the others of its kind.
+        is asked after all those that hold nothing, together with the others of its kind. One that
+        sends texts to another server says so by a class attribute `remote = True`.
         """
         ...
 

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import JsonValue
+
+T = TypeVar("T")
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 SYSTEM_ROLES: Final = ("system", "developer")
@@ -156,6 +158,18 @@ class Subject:
     conversation: Conversation
     fold: Callable[[str], tuple[str, Sequence[int]]]
     role: Role = "user"
+    _derived: dict[Callable[["Subject"], Any], Any] = field(
+        default_factory=dict[Callable[["Subject"], Any], Any], init=False, repr=False, compare=False
+    )
+
+    def derived(self, make: Callable[["Subject"], T]) -> T:
+        """What `make` makes of this text: made once, however many policies ask for it.
+
+        `make` is a pure function of a module: it is known by its identity.
+        """
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return self._derived[make]
 
     @cached_property
     def _folded(self) -> tuple[str, Sequence[int]]:

@@ -80,3 +80,25 @@ def test_blocked_categories_are_told_once_in_their_order():
     assert base.blocked_categories == ("insults",)
     both = replace(base, input_screenings=(kept_back(error),))
     assert both.blocked_categories == ("error", "insults")
+
+
+def test_what_is_derived_from_a_subject_is_made_once():
+    """Several policies share it; another text starts anew."""
+    made: list[str] = []
+
+    def length(of: Subject) -> int:
+        made.append(of.text)
+        return len(of.text)
+
+    one = Subject("one", "input", Conversation(()), lambda text: (text, range(len(text) + 1)))
+    assert (one.derived(length), one.derived(length)) == (3, 3)
+    three = replace(one, text="three")
+    assert three.derived(length) == 5
+    assert made == ["one", "three"]
+    assert one == replace(one)
+
+
+def test_a_conversation_until_a_turn_keeps_the_operators_prompt():
+    """What comes later is left out."""
+    turns = (Message("user", "one"), Message("assistant", "two"))
+    assert Conversation(turns, "be kind").until(0) == Conversation(turns[:1], "be kind")
