@@ -18,17 +18,23 @@ _log = logging.getLogger(__name__)
 
 
 async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
-    """The verdict of a policy, whatever its mode; never raises."""
+    """The verdict of a policy, whatever its mode; never raises.
+
+    One that comes later than `timeout_ms` is an error, also from a policy that never waits, which
+    nothing can interrupt.
+    """
     started = perf_counter()
     findings: tuple[Finding, ...] = ()
     try:
         async with asyncio.timeout(entry.timeout_ms / 1000):
             findings = await _findings(entry, subject)
     except TimeoutError:
-        return _error(entry, subject, started, f"no verdict within {entry.timeout_ms} ms")
+        return _late(entry, subject, started)
     except Exception as error:  # noqa: BLE001 - whatever it was, the policy did not run
         # Its message is left out: it may quote the text.
         return _error(entry, subject, started, f"raised {type(error).__name__}")
+    if _since(started) > entry.timeout_ms:
+        return _late(entry, subject, started)
     return Verdict(
         policy=entry.name,
         stage=subject.stage,
@@ -80,6 +86,10 @@ def _checked(findings: Iterable[Finding], text: str) -> tuple[Finding, ...]:
         if not inside and (text or finding.start or finding.end):
             raise ValueError(f"a finding at {finding.start}:{finding.end} of {len(text)}")
     return checked
+
+
+def _late(entry: PolicyEntry, subject: Subject, started: float) -> Verdict:
+    return _error(entry, subject, started, f"no verdict within {entry.timeout_ms} ms")
 
 
 def _error(entry: PolicyEntry, subject: Subject, started: float, detail: str) -> Verdict:

@@ -1,6 +1,7 @@
 """The guard: blocks end the chain, redactions compose, whatever fails fails closed."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -78,6 +79,12 @@ class Sleeps:
         return ()
 
 
+class Works:
+    async def judge(self, subject: Subject) -> Sequence[Finding]:  # noqa: ARG002
+        time.sleep(0.03)  # noqa: ASYNC251 - no other task has a chance to interrupt it
+        return ()
+
+
 def entry(name: str, policy: Policy, on_fail: OnFail = "block") -> PolicyEntry:
     return PolicyEntry(name, policy, ("input", "output"), on_fail)
 
@@ -140,11 +147,11 @@ async def test_a_policy_that_is_off_never_runs():
 
 
 @pytest.mark.parametrize(
-    "broken", [Raises(), Sleeps(), Marks([(2, 9)]), Marks([(1, 1)]), Marks([(-1, 2)])], ids=repr
+    "broken",
+    [Raises(), Sleeps(), Works(), Marks([(2, 9)]), Marks([(1, 1)]), Marks([(-1, 2)])],
+    ids=repr,
 )
-async def test_a_policy_that_can_not_run_withholds_the_text(
-    broken: Marks | Raises | Sleeps,
-):
+async def test_a_policy_that_can_not_run_withholds_the_text(broken: Policy):
     """Exception, time-out and impossible findings alike; the verdict is an error, not a block."""
     chain = guard(replace(entry("a", broken), timeout_ms=20), entry("b", Marks()))
     screening = await chain.screen("text", "input", CONVERSATION)
