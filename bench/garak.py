@@ -62,7 +62,12 @@ def serve(listener: Any, settings: str) -> None:
 def probe(python: str, url: str, key: str, folder: Path, prompts: int) -> None:
     """One run of garak; its report lies in `folder` afterwards."""
     folder.mkdir()
-    generator: dict[str, Any] = {"uri": url, "stop": [], "max_tokens": MAX_TOKENS, "temperature": 0.8}
+    generator: dict[str, Any] = {
+        "uri": url,
+        "stop": [],
+        "max_tokens": MAX_TOKENS,
+        "temperature": 0.8,
+    }
     config: dict[str, Any] = {
         "system": {"lite": True, "parallel_attempts": 4},
         "run": {"generations": 1, "soft_probe_prompt_cap": prompts, "seed": 7},

@@ -1,7 +1,5 @@
 """Hands a conversation over to a person, by a webhook of the operator's."""
 
-import hashlib
-import hmac
 import logging
 import time
 from types import TracebackType
@@ -11,21 +9,19 @@ import httpx
 from pydantic_core import to_json
 
 from gateway.policy_files import HandoffSettings
+from gateway.signatures import signature_headers
 from gateway.types import Exchange
 
 _log = logging.getLogger(__name__)
-
-SIGNATURE_HEADER = "x-winnow-signature"
 
 
 class WebhookHandoff:
     """Posts what was said to a URL; any 2xx means that somebody takes over.
 
-    The body is JSON: `type` ("handoff"), `exchange_id` (a second post with the same one is a
-    repetition), `conversation_id`, `session_id`, `user_id`, `model`, `blocked` (categories) and
-    `messages` as the model was shown them. With a secret it is signed in the header
-    `x-winnow-signature`: `t=SECONDS,v1=HEX`, the HMAC-SHA256 of `SECONDS.BODY`. Redirects are not
-    followed, and no proxy of the environment is used.
+    The body is JSON: `type` ("handoff"), `exchange_id`, `conversation_id`, `session_id`, `user_id`,
+    `model`, `blocked` (categories) and `messages` as the model was shown them. With a secret it is
+    signed as the Standard Webhooks specification says; the `webhook-id` is the exchange's. Redirects
+    are not followed, and no proxy of the environment is used.
     """
 
     def __init__(
@@ -51,9 +47,8 @@ class WebhookHandoff:
     async def hand_over(self, exchange: Exchange) -> bool:
         """Whether the webhook accepted the conversation in time; never raises."""
         body = to_json(_told(exchange), inf_nan_mode="null")
-        headers = {"content-type": "application/json"}
-        if self._settings.secret:
-            headers[SIGNATURE_HEADER] = _signature(self._settings.secret, body)
+        signed = signature_headers(self._settings.secret, exchange.id, int(time.time()), body)
+        headers = {"content-type": "application/json", **signed}
         try:
             response = await self._client.post(self._settings.url, content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -82,9 +77,3 @@ def _told(exchange: Exchange) -> dict[str, Any]:
 def _encodable(text: str) -> str:
     """Lone surrogates have no UTF-8."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _signature(secret: str, body: bytes) -> str:
-    seconds = str(int(time.time()))
-    digest = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256)
-    return f"t={seconds},v1={digest.hexdigest()}"

@@ -13,11 +13,13 @@ from pydantic import (
     Field,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from gateway.errors import ConfigurationError
 from gateway.misspellings import nearest_key
+from gateway.signatures import signing_key
 from gateway.types import Action, Conversation, Message, OnError, OnFail, PolicyMode, Role, Stage
 
 _MAX_FILE_BYTES = 4_000_000
@@ -77,6 +79,13 @@ class HandoffSettings(_FromFile):
     url: Annotated[str, Field(pattern=r"^(https?://|\$\{)")]
     secret: str = ""
     timeout_ms: PositiveInt = 3000
+
+    @field_validator("secret")
+    @classmethod
+    def _can_sign(cls, secret: str) -> str:
+        if "${" not in secret:
+            signing_key(secret)
+        return secret
 
 
 class Fallback(_FromFile):

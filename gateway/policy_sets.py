@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from gateway.environment import substituted
 from gateway.errors import ConfigurationError
 from gateway.plugins import build_plugin
@@ -119,7 +121,12 @@ def _build(entry: EntryFile, environment: Mapping[str, str], place: str) -> Poli
 
 
 def _fallback(fallback: Fallback, environment: Mapping[str, str], place: str) -> Fallback:
-    return Fallback.model_validate(substituted(fallback.model_dump(), environment, place))
+    try:
+        return Fallback.model_validate(substituted(fallback.model_dump(), environment, place))
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise ConfigurationError(f"{place}.{where}: {problem['msg']}") from None
 
 
 def _digest(file: PolicyFile, policies: Sequence[Policy]) -> str:

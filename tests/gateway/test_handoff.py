@@ -1,15 +1,14 @@
 """The handoff: what a person is told, signed; and that it never takes a request along."""
 
-import hashlib
-import hmac
 import json
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from gateway.handoff import SIGNATURE_HEADER, WebhookHandoff
+from gateway.handoff import WebhookHandoff
 from gateway.policy_files import HandoffSettings
+from gateway.signatures import signature_headers
 from gateway.types import Caller, ChatRequest, Conversation, Exchange, Message, SamplingParameters
 
 EXCHANGE = Exchange(
@@ -37,7 +36,7 @@ def webhook(status: int, seen: list[httpx.Request], secret: str) -> WebhookHando
 
 
 async def test_a_person_is_told_what_was_said_and_by_whom_it_was_sent():
-    """The operator's prompt stays here; the signature is over the time and the very bytes."""
+    """The operator's prompt stays here; signed as a webhook whose id is the exchange's."""
     seen: list[httpx.Request] = []
     async with webhook(202, seen, "s3cret") as handoff:
         assert await handoff.hand_over(EXCHANGE)
@@ -46,9 +45,11 @@ async def test_a_person_is_told_what_was_said_and_by_whom_it_was_sent():
     assert (body["type"], body["exchange_id"], body["session_id"]) == ("handoff", "e1", "s1")
     assert body["messages"] == [{"role": "user", "content": "My order ?" + "?"}]
     assert "be kind" not in request.content.decode()
-    moment, _, given = request.headers[SIGNATURE_HEADER].partition(",v1=")
-    signed = moment.removeprefix("t=").encode() + b"." + request.content
-    assert given == hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
+    headers = request.headers
+    seconds = int(headers["webhook-timestamp"])
+    signed = signature_headers("s3cret", "e1", seconds, request.content)
+    assert headers["webhook-id"] == "e1"
+    assert headers["webhook-signature"] == signed["webhook-signature"]
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])
@@ -58,7 +59,7 @@ async def test_any_answer_but_2xx_means_that_nobody_takes_over(status: int):
     async with webhook(status, seen, "") as handoff:
         assert not await handoff.hand_over(EXCHANGE)
     assert len(seen) == 1
-    assert SIGNATURE_HEADER not in seen[0].headers
+    assert "webhook-signature" not in seen[0].headers
 
 
 async def test_a_webhook_that_is_away_is_no_error():
