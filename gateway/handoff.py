@@ -20,8 +20,8 @@ class WebhookHandoff:
 
     The body is JSON: `type` ("handoff"), `exchange_id`, `conversation_id`, `session_id`, `user_id`,
     `model`, `blocked` (categories) and `messages` as the model was shown them. With a secret it is
-    signed as the Standard Webhooks specification says; the `webhook-id` is the exchange's. Redirects
-    are not followed, and no proxy of the environment is used.
+    signed as the Standard Webhooks specification says; the `webhook-id` is the exchange's.
+    Redirects are not followed, and no proxy of the environment is used.
     """
 
     def __init__(

@@ -118,7 +118,7 @@ def test_the_digest_follows_the_content_and_not_the_layout(load: Load):
 def test_variables_stand_for_secrets_and_are_no_part_of_the_digest(
     tmp_path: Path,
 ):
-    """A digest over a secret would help to guess it; one that is not set, or no secret, is named."""
+    """A digest over a secret would help to guess it; one that is not set is named."""
     file = tmp_path / "set.yaml"
     handoff = 'fallback: {handoff: {url: "${WHERE}", secret: "${KEY}"}}'
     file.write_text(SET.split("fallback", maxsplit=1)[0] + handoff)
@@ -127,7 +127,7 @@ def test_variables_stand_for_secrets_and_are_no_part_of_the_digest(
     two = load_policy_set(file, place | {"KEY": "two"})
     assert one.fallback.handoff is not None
     assert (one.fallback.handoff.secret, one.digest) == ("one", two.digest)
-    with pytest.raises(ConfigurationError, match="fallback: handoff: secret: .* KEY is not set"):
+    with pytest.raises(ConfigurationError, match=r"fallback: handoff: secret: .* KEY is not set"):
         load_policy_set(file, {"WHERE": "http://127.0.0.1:1/"})
     with pytest.raises(ConfigurationError, match=r"set.yaml: fallback.handoff.url: "):
         load_policy_set(file, place | {"WHERE": "ftp://127.0.0.1"})
