@@ -115,6 +115,15 @@ class Guard:
             last = await self._across_turns(conversation, last)
         return (*earlier, last)
 
+    async def inspect_turns(self, conversation: Conversation) -> Screening:
+        """The last turn as `inspect` judges it, read together with the others as `screen_turns` does.
+
+        The earlier turns themselves are not judged.
+        """
+        turn = conversation.messages[-1]
+        last = await self.inspect(turn.content, "input", conversation, turn.role)
+        return await self._across_turns(conversation, last) if last.passed else last
+
     def entries_at(self, stage: Stage) -> Sequence[PolicyEntry]:
         """The policies of a stage, in the order of precedence: that of an inspection's verdicts."""
         return [entry for entry in self._entries if stage in entry.stages]
@@ -129,6 +138,8 @@ class Guard:
         return _screening(turn.content, verdicts)
 
     async def _across_turns(self, conversation: Conversation, last: Screening) -> Screening:
+        if conversation.messages[-1].role != "user":
+            return last
         text, border = turns_as_one(conversation)
         if border == 0:
             return last

@@ -383,6 +383,23 @@ async def test_a_phrase_that_is_spread_over_turns_is_found():
     assert [(f.start, f.end) for f in last.blocked_by.findings] == [(0, 3)]
 
 
+async def test_an_inspection_of_turns_ends_as_their_screening_does():
+    """With every verdict on the last turn, and what was found over several."""
+    chain = guard(entry("a", Phrase("buy now")), entry("b", Phrase("never")))
+    inspected = await chain.inspect_turns(turns("please buy", "now or else"))
+    [*_, screened] = await chain.screen_turns(turns("please buy", "now or else"))
+    assert outcome(inspected.verdicts) == [("a", "pass"), ("b", "pass"), ("a", "block")]
+    assert outcome(inspected.verdicts) == outcome(screened.verdicts)
+    both = await chain.inspect_turns(turns("please buy now or never"))
+    assert outcome(both.verdicts) == [("a", "block"), ("b", "block")]
+
+
+async def test_a_last_turn_that_is_not_the_customers_stands_alone():
+    """It completes nothing that the customer has begun."""
+    said = (Message("user", "please buy"), Message("assistant", "now"))
+    assert (await guard(entry("a", Phrase("buy now"))).inspect_turns(Conversation(said))).passed
+
+
 async def test_a_turn_is_not_blocked_for_what_an_earlier_one_said():
     """That one was refused when it came."""
     chain = guard(entry("a", Phrase("buy now")))
