@@ -116,7 +116,7 @@ class Guard:
         return (*earlier, last)
 
     async def inspect_turns(self, conversation: Conversation) -> Screening:
-        """The last turn as `inspect` judges it, read together with the others as `screen_turns` does.
+        """The last turn as `inspect` judges it, read with the others as `screen_turns` does.
 
         The earlier turns themselves are not judged.
         """

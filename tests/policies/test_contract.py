@@ -1,38 +1,98 @@
 """What every policy promises. A new file in policies/ is tested here as soon as it is there.
 
-Its example options are those of the shipped default set, so it has to have a place there.
+Its options and examples are those of the shipped sets, so it has to have a place in one of them:
+in the default set, or, if it needs something that a user must bring, in the set of examples. What
+that one needs runs here: a judge that looks for a word, and the example of a webhook's server.
 """
 
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import deepcopy
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples.policies.webhook_server import webhook_app
 from gateway.guard import example_subject
-from gateway.policy_examples import run_examples
-from gateway.policy_sets import PolicyEntry, load_policy_set
+from gateway.policy_examples import explained, run_examples
+from gateway.policy_sets import PolicyEntry, PolicySet, load_policy_set, opened
 from gateway.protocols import Policy
 from gateway.types import Conversation, Message, Stage, Subject
+from tests.policies.servers import judge_app
+from tests.server.conftest import served
 
-FOLDER = Path(__file__).parents[2] / "policies"
-DEFAULT = load_policy_set(FOLDER / "default.yaml")
+ROOT = Path(__file__).parents[2]
+SETS = (ROOT / "policies/default.yaml", *sorted((ROOT / "examples/policies").glob("*.yaml")))
 # The whole of Unicode, lone surrogates and NUL included.
 ANY_TEXT = st.text(st.characters()) | st.text(st.sampled_from("a1@.:/-<|>[ ]+()İ\n\x00\ud800é"))
 STAGES: tuple[Stage, ...] = ("input", "output", "tool")
 HOSTILE = ["", " ", "\x00", "\ud800", "\udfff\ud800", "İ", "\u200b", "e\u0301", "http://[", "@@@."]
 LONG = ["a", "a ", "1", "1-", "1.", "a.", "a@", "@a.", "<|", "[", "sk-a", "http://", "ß", "\ud800"]
-ENTRIES = pytest.mark.parametrize("entry", DEFAULT.entries, ids=lambda entry: entry.name)
+
+
+def class_of(use: str) -> Any:
+    module, _, name = use.partition(":")
+    return getattr(import_module(module), name)
+
+
+def written() -> Mapping[tuple[str, str], type]:
+    """Every entry of the shipped sets, by its set and its name, and its class."""
+    return {
+        (path.stem, entry["name"]): class_of(entry["use"])
+        for path in SETS
+        for entry in yaml.safe_load(path.read_text())["policies"]
+    }
+
+
+def entries(keys: Iterable[tuple[str, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("entry", sorted(keys), ids="-".join, indirect=True)
+
+
+WRITTEN = written()
+WAITING = {key for key, kind in WRITTEN.items() if hasattr(kind, "__aexit__")}
+
+
+@pytest.fixture(scope="module")
+def sets() -> Generator[Mapping[str, PolicySet]]:
+    """The shipped sets by their names, and the servers that they ask."""
+    with served(judge_app("lawsuit", "legal_advice", [])) as judge, served(webhook_app("x")) as web:
+        environment = {
+            "JUDGE_URL": f"{judge}/v1",
+            "JUDGE_KEY": "key",
+            "WEBHOOK_URL": web,
+            "WEBHOOK_SECRET": "x",
+        }
+        yield {path.stem: load_policy_set(path, environment) for path in SETS}
+
+
+@pytest.fixture
+def entry(request: pytest.FixtureRequest, sets: Mapping[str, PolicySet]) -> PolicyEntry:
+    """An entry by its set and its name."""
+    of_set, name = request.param
+    return next(entry for entry in sets[of_set].entries if entry.name == name)
+
+
+@asynccontextmanager
+async def in_service(entry: PolicyEntry) -> AsyncGenerator[Policy]:
+    """The entry's policy, entered where it holds something open."""
+    if isinstance(entry.policy, AbstractAsyncContextManager):
+        async with entry.policy:
+            yield entry.policy
+    else:
+        yield entry.policy
 
 
 def plugins() -> list[str]:
     """The policy classes in the folder's files."""
     return [
         f"{module.__name__}:{name}"
-        for path in sorted(FOLDER.glob("[!_]*.py"))
+        for path in sorted((ROOT / "policies").glob("[!_]*.py"))
         for module in [import_module(f"policies.{path.stem}")]
         for name, member in vars(module).items()
         if isinstance(member, type) and member.__module__ == module.__name__
@@ -52,6 +112,7 @@ async def keeps_its_promises(policy: Policy, given: Subject) -> None:
         inside = 0 <= finding.start < finding.end <= len(given.text)
         assert inside or (given.text == "" and finding.start == finding.end == 0)
         assert finding.category
+        assert finding.score is None or 0 <= finding.score <= 1
         if len(given.text) > 3:
             assert given.text not in finding.detail
     again = await policy.judge(given)
@@ -59,34 +120,36 @@ async def keeps_its_promises(policy: Policy, given: Subject) -> None:
 
 
 @pytest.mark.parametrize("plugin", plugins())
-def test_every_policy_has_its_place_in_the_default_set(plugin: str):
+def test_every_policy_has_its_place_in_a_shipped_set(plugin: str):
     """There its examples are, and there a reader sees what it is for."""
-    used = {f"{type(p).__module__}:{type(p).__name__}" for p in DEFAULT.policies}
-    assert plugin in used
+    assert plugin in {f"{kind.__module__}:{kind.__name__}" for kind in WRITTEN.values()}
 
 
-@ENTRIES
+@entries(WRITTEN)
 def test_every_entry_has_examples_of_both_kinds(entry: PolicyEntry):
     """What passes, and what does not."""
     expected = {example.expect for example in entry.examples}
     assert expected == {"pass", entry.on_fail}
 
 
-async def test_the_examples_of_the_default_set_hold():
+async def test_the_examples_of_the_shipped_sets_hold(sets: Mapping[str, PolicySet]):
     """Each judged by its own policy alone."""
-    assert [result for result in await run_examples(DEFAULT) if not result.passed] == []
+    async with opened(sets.values()):
+        results = await run_examples(sets.values())
+    assert [explained(result) for result in results if not result.passed] == []
 
 
-@ENTRIES
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-async def test_hostile_characters_are_survived(entry: PolicyEntry, text: str):
+@entries(WRITTEN)
+async def test_hostile_characters_are_survived(entry: PolicyEntry):
     """Alone, and in the midst of a sentence, at every stage."""
-    for stage in STAGES:
-        await keeps_its_promises(entry.policy, subject(text, stage))
-        await keeps_its_promises(entry.policy, subject(f"Dear {text} you, {text}.", stage))
+    async with in_service(entry) as policy:
+        for text in HOSTILE:
+            for stage in STAGES:
+                await keeps_its_promises(policy, subject(text, stage))
+                await keeps_its_promises(policy, subject(f"Dear {text} you, {text}.", stage))
 
 
-@ENTRIES
+@entries(WRITTEN.keys() - WAITING)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -96,9 +159,22 @@ async def test_any_text_is_judged_by_the_contract(entry: PolicyEntry, text: str)
     await keeps_its_promises(entry.policy, subject(text))
 
 
-@ENTRIES
+@entries(WAITING)
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(ANY_TEXT, min_size=3, max_size=6))
+async def test_who_waits_judges_any_text_by_the_contract(entry: PolicyEntry, texts: list[str]):
+    """As above; a few texts each, since to enter one may load a model."""
+    async with in_service(entry) as policy:
+        for text in texts:
+            await keeps_its_promises(policy, subject(text))
+
+
+@entries(WRITTEN)
 @pytest.mark.parametrize("unit", LONG, ids=ascii)
 async def test_a_long_text_is_no_way_to_stop_a_policy(entry: PolicyEntry, unit: str):
     """Fifty thousand characters of its own alphabet: quadratic work would not end in time."""
     text = (unit * 50_000)[:50_000]
-    await entry.policy.judge(replace(subject(text), conversation=Conversation(())))
+    async with in_service(entry) as policy:
+        await policy.judge(replace(subject(text), conversation=Conversation(())))
