@@ -13,7 +13,16 @@ from gateway.errors import RequestError, Unavailable
 from gateway.openai.errors import error_body
 from gateway.operations.last_resort import LastResort
 from gateway.operations.request_ids import RequestIds
-from gateway.routes import chat, feedback, health, models, welcome
+from gateway.routes import (
+    chat,
+    checks,
+    feedback,
+    health,
+    models,
+    moderations,
+    policies,
+    welcome,
+)
 from gateway.routes.context import Gateway
 from gateway.routes.cross_origin import FeedbackCors
 
@@ -42,8 +51,8 @@ def create_app(open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]])
     app.add_middleware(LastResort)
     app.add_middleware(FeedbackCors)  # outside LastResort: pages may read its 500s too
     app.add_middleware(RequestIds)
-    for router in (chat.router, models.router, feedback.router, health.router, welcome.router):
-        app.include_router(router)
+    for routes in (chat, models, feedback, moderations, checks, policies, health, welcome):
+        app.include_router(routes.router)
     app.add_exception_handler(RequestError, _on_request_error)
     app.add_exception_handler(Unavailable, _on_unavailable)
     app.add_exception_handler(RequestValidationError, _on_validation_error)

@@ -17,12 +17,18 @@ from gateway.openai.responses import (
     overhead_ms,
 )
 from gateway.operations.access import demand_role
-from gateway.routes.context import Gateway, KnownCaller, LiveGateway, read_json, while_connected
-from gateway.types import Caller, Exchange
+from gateway.routes.context import (
+    CLIENT_CLOSED_REQUEST,
+    Gateway,
+    KnownCaller,
+    LiveGateway,
+    added_sets,
+    read_json,
+    while_connected,
+)
+from gateway.types import Exchange
 
 router = APIRouter()
-
-CLIENT_CLOSED_REQUEST = 499
 
 
 @router.post("/v1/chat/completions")
@@ -32,7 +38,9 @@ async def create_chat_completion(
     demand_role(caller, "chat")
     raw = await read_json(request, gateway.limits.max_body_bytes)
     parsed = parse_chat_completion(raw, gateway.caps, gateway.operator_prompts)
-    _check_rights(parsed, gateway, caller)
+    if parsed.explain:
+        demand_role(caller, "admin")
+    added_sets(gateway, parsed.chat.policy_sets, "winnow.policies")
     request.state.exchange_id = exchange_id = uuid7().hex
     with gateway.in_flight.one():
         exchange = await while_connected(
@@ -51,18 +59,6 @@ async def _without_threads(events: Iterable[bytes]) -> AsyncGenerator[bytes]:
     """The events; of a plain iterator Starlette would fetch each one in a thread."""
     for event in events:
         yield event
-
-
-def _check_rights(parsed: ParsedRequest, gateway: Gateway, caller: Caller) -> None:
-    if parsed.explain:
-        demand_role(caller, "admin")
-    for name in parsed.chat.policy_sets:
-        if name not in gateway.optional_policy_sets:
-            raise RequestError(
-                f"winnow.policies: {name!r} is not a policy set that a request can add.",
-                code="invalid_value",
-                param="winnow.policies",
-            )
 
 
 def _rendered(exchange: Exchange, parsed: ParsedRequest, gateway: Gateway) -> Response:

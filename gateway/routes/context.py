@@ -1,7 +1,7 @@
 """What the routes work with, and the few things that each of them does first."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
@@ -19,6 +19,7 @@ from gateway.types import Caller
 
 T = TypeVar("T")
 
+CLIENT_CLOSED_REQUEST = 499
 _BODY_TIMEOUT_S = 30.0
 
 
@@ -65,6 +66,22 @@ async def caller_of(request: Request, gateway: LiveGateway) -> Caller:
 
 
 KnownCaller = Annotated[Caller, Depends(caller_of)]
+
+
+def added_sets(gateway: Gateway, names: Sequence[str], param: str) -> tuple[str, ...]:
+    """The policy sets that a request adds, each once.
+
+    Raises:
+        RequestError: 400 for one that a request can't add.
+    """
+    for name in names:
+        if name not in gateway.optional_policy_sets:
+            raise RequestError(
+                f"{param}: {name!r} is not a policy set that a request can add.",
+                code="invalid_value",
+                param=param,
+            )
+    return tuple(dict.fromkeys(names))
 
 
 async def read_json(request: Request, max_bytes: int) -> bytes:

@@ -394,6 +394,15 @@ async def test_an_inspection_of_turns_ends_as_their_screening_does():
     assert outcome(both.verdicts) == [("a", "block"), ("b", "block")]
 
 
+@given(st.lists(st.sampled_from(["buy", "now", "hello", "buy now"]), min_size=1, max_size=4))
+async def test_however_a_conversation_runs_both_come_to_the_same_end(said: list[str]):
+    """What is spread over turns included."""
+    chain = guard(entry("a", Phrase("buy now")))
+    inspected = await chain.inspect_turns(turns(*said))
+    [*_, screened] = await chain.screen_turns(turns(*said))
+    assert (inspected.passed, inspected.shown) == (screened.passed, screened.shown)
+
+
 async def test_a_last_turn_that_is_not_the_customers_stands_alone():
     """It completes nothing that the customer has begun."""
     said = (Message("user", "please buy"), Message("assistant", "now"))
