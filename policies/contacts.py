@@ -41,7 +41,11 @@ class Contact:
 _ALNUM = r"0-9A-Za-z\x{C0}-\x{1FFF}\x{2C00}-\x{2DFF}\x{3040}-\x{FDFF}\x{10000}-\x{1EFFF}"
 _LABEL = rf"[{_ALNUM}][{_ALNUM}\-]*"
 _NAME = rf"(?:{_LABEL}\.)+[{_ALNUM}][{_ALNUM}\-]+"
-_EMAIL = Pattern(rf"[{_ALNUM}._%+\-]+@(?:{_NAME}|localhost\b|\[[0-9a-fA-F.:]+\])")
+# Also at a host without a dot, as within a company; "2@5" and "@name" are no addresses.
+_EMAIL = Pattern(
+    rf"[{_ALNUM}._%+\-]+@(?:{_NAME}|\[[0-9a-fA-F.:]+\])"
+    rf"|[A-Za-z][{_ALNUM}._%+\-]{{2,}}@[A-Za-z][A-Za-z0-9\-]{{2,}}"
+)
 _PAGE = r"[^\s<>\"'`{}|\[\]]"
 _EXPLICIT_URL = Pattern(rf"(?:[A-Za-z][A-Za-z0-9+.\-]*://|[Ww][Ww][Ww]\.){_PAGE}+")
 # Addresses that run or carry something: browsers want no "//" in them.
@@ -50,7 +54,7 @@ _CARRIER = Pattern(
 )
 _BARE_DOMAIN = Pattern(rf"{_NAME}(?::[0-9]+)?(?:[/?]{_PAGE}*)?")
 _BARE_ADDRESS = Pattern(
-    rf"\b(?:[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}|localhost)(?:(?::[0-9]+)?/{_PAGE}+|:[0-9]+)"
+    rf"\b(?:[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}|localhost|intranet|extranet)(?:(?::[0-9]+)?/{_PAGE}+|:[0-9]+)"
 )
 # evil[.]com, evil (dot) com, evil dot com. Between words alone "dot" counts before few endings:
 # a red dot in the corner is no domain of India.
@@ -71,6 +75,9 @@ _USUAL_PORTS = {"http": (80, None), "https": (443, None), "": (80, 443, None)}
 # most readers' software makes a link of it, and nobody gave it.
 _FILE_ENDINGS = ("md", "py")
 _HALVES_OF_A_DAY = ("am", "pm")
+# Of no public domain, and all the same of places that a reader's own network may know. In lower
+# case only: "done.Test it" is a sentence.
+_LOCAL_ENDINGS = frozenset({"test", "example", "invalid", "local", "internal", "lan", "onion"})
 _PRODUCTS = ("asp.net", "ado.net", "vb.net")
 
 
@@ -176,7 +183,9 @@ def _is_domain(written: str) -> bool:
     name = written[:page_at]
     if page_at == len(written) and _is_something_else(name):
         return False
-    return _public_suffixes().privatesuffix(name.lower()) is not None
+    return name.rpartition(".")[2] in _LOCAL_ENDINGS or (
+        load_public_suffixes().privatesuffix(name.lower()) is not None
+    )
 
 
 def _is_something_else(name: str) -> bool:
@@ -190,8 +199,11 @@ def _is_something_else(name: str) -> bool:
 
 
 @cache
-def _public_suffixes() -> PublicSuffixList:
-    """The list that ships with the package; nothing is fetched."""
+def load_public_suffixes() -> PublicSuffixList:
+    """The list that ships with the package; nothing is fetched.
+
+    It takes a tenth of a second once: load it before a text waits for it.
+    """
     return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 

@@ -1,68 +1,138 @@
-"""Ways to reach somebody that the model made up."""
+"""Facts that the model made up: ways to reach somebody, prices, dates, actions done."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass as value
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
 from gateway.types import Conversation, Finding, Subject
-from policies.contacts import Contact, contacts
-from policies.grounding import grounds
-from policies.patterns import cased_readings, texts_read
+from policies.actions import ActionClaim, ActionRecords, claimed_actions
+from policies.contacts import Contact, contacts, load_public_suffixes
+from policies.dates import Calendar, Date, dates
+from policies.decodings import decodings
+from policies.encodings import LEET
+from policies.grounding import grounds, tool_answers
+from policies.patterns import Reading, cased_readings, texts_read
 from policies.phones import PhoneBook, digit_runs
+from policies.prices import Price, PriceList, prices
 
+FactKind = Literal["url", "email", "phone", "price", "date", "action"]
+
+_ALL_KINDS: tuple[FactKind, ...] = ("url", "email", "phone", "price", "date", "action")
+_CONTACT_KINDS = ("url", "email", "phone")
 _REPLACEMENTS = {
     "email": "[address removed]",
     "phone": "[number removed]",
     "url": "[link removed]",
     "link": "[link removed]",
+    "price": "[amount removed]",
+    "date": "[date removed]",
+    "action": "[claim removed]",
 }
 # Each candidate of a request leans on the same conversation, and of these few are under way.
 _MOST_CONVERSATIONS = 16
 _BETWEEN = "\n;\n"  # no contact goes on across it
 
+_Claim = Contact | Price | Date | ActionClaim
 
-@value(frozen=True, slots=True)
+
+@value(frozen=True)
 class _Facts:
-    """What an answer may say: exact contacts, and hosts of which every page will do."""
+    """What an answer may say, each kind read when it is first asked for.
 
-    values: frozenset[str]
-    hosts: frozenset[str]
-    phones: PhoneBook
+    `told` are the texts that count as fact, as they are read; `answers` and `statements` those
+    that say what has been done.
+    """
 
-    def hold(self, contact: Contact) -> bool:
-        if contact.kind == "phone":
-            return contact.value in self.phones
-        return contact.kind != "link" and contact.value in self.values
+    told: Sequence[str]
+    answers: Sequence[str]
+    statements: Sequence[str]
 
-    def allow(self, contact: Contact) -> bool:
-        if contact.kind != "url":
-            return self.hold(contact)
-        labels = contact.host.split(".")
+    @cached_property
+    def _contacts(self) -> Sequence[Contact]:
+        return [contact for text in self.told for contact in contacts(text)]
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        return frozenset(contact.host for contact in self._contacts if contact.kind == "url")
+
+    @cached_property
+    def _addresses(self) -> frozenset[str]:
+        given = (c.value for c in self._contacts if c.kind in ("email", "url"))
+        return frozenset(given) | self.hosts
+
+    @cached_property
+    def _phones(self) -> PhoneBook:
+        return PhoneBook(
+            (contact.value for contact in self._contacts if contact.kind == "phone"),
+            (digits for text in self.told for digits in digit_runs(text)),
+        )
+
+    @cached_property
+    def _prices(self) -> PriceList:
+        return PriceList(self.told)
+
+    @cached_property
+    def _dates(self) -> Calendar:
+        return Calendar(self.told)
+
+    @cached_property
+    def _actions(self) -> ActionRecords:
+        return ActionRecords(self.answers, self.statements)
+
+    def hold(self, claim: _Claim) -> bool:
+        match claim:
+            case Price():
+                return claim in self._prices
+            case Date():
+                return claim in self._dates
+            case ActionClaim():
+                return claim in self._actions
+            case Contact(kind="phone"):
+                return claim.value in self._phones
+            case Contact():
+                return claim.kind != "link" and claim.value in self._addresses
+
+    def allow(self, claim: _Claim) -> bool:
+        if not isinstance(claim, Contact) or claim.kind != "url":
+            return self.hold(claim)
+        labels = claim.host.split(".")
         return any(".".join(labels[i:]) in self.hosts for i in range(len(labels)))
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class GroundedFacts:
-    """Finds every web address, e-mail address and telephone number that nobody gave the model.
+    """Finds what nobody gave the model: web addresses, e-mail addresses, telephone numbers,
+    prices, dates, and claims that something has been done.
 
-    A contact is grounded when it stands in the conversation (what users, tools and earlier
-    answers said, never a client's system message) or in the operator's prompt. A web address
-    must be the same page at the same port, or the bare host of a page given; a telephone number
-    must be the same but for its country code, or the same digits in full. A link of another
-    scheme than http and https (javascript:, data:, file:) is never grounded. `allow` takes
-    domains (all pages of these and of their subdomains), e-mail addresses and telephone numbers.
+    A fact is grounded when it stands in the conversation (what users, tools and earlier answers
+    said, never a client's system message) or in the operator's prompt. A web address must be the
+    same page at the same port, or the bare host of a page given; a telephone number must be the
+    same but for its country code, or the same digits in full. A link of another scheme than http
+    and https (javascript:, data:, file:) is never grounded. A price must be the same amount in
+    the same currency (nothing is reckoned), a date the same day. A claim of an action ("I have
+    refunded you") is grounded only by a tool's answer that holds the word, or by an operator's
+    prompt that says it has been done: never by what the customer or an earlier answer says.
+
+    `kinds` are those looked for. `allow` takes domains (all pages of these and of their
+    subdomains), e-mail addresses, telephone numbers, prices, dates and actions ("forwarded").
 
     The facts of the last few conversations are kept in memory.
     """
 
+    kinds: tuple[FactKind, ...] = _ALL_KINDS
     allow: tuple[str, ...] = ()
     category: str = "ungrounded_fact"
 
+    def __post_init__(self) -> None:
+        load_public_suffixes()
+
     @cached_property
     def _allowed(self) -> _Facts:
-        return _facts(self.allow)
+        actions = [word for word in self.allow if word.isalpha()]  # "booking.com" books nothing
+        return _Facts(_as_read(self.allow), actions, ())
 
     @cached_property
     def _given(self) -> Callable[[Conversation], _Facts]:
@@ -70,36 +140,45 @@ class GroundedFacts:
 
     async def judge(self, subject: Subject) -> Sequence[Finding]:
         claims = [
-            (reading.origin(claim.start, claim.end), claim)
-            for reading in cased_readings(subject)
-            for claim in contacts(reading.text)
+            (reading.origin(claim.start, claim.end), claim, kind)
+            for reading in (*cased_readings(subject), *_decoded(subject))
+            for claim, kind in self._claims(reading.text)
         ]
         if not claims:
             return ()
         given = self._given(subject.conversation)
         return [
-            Finding(*span, self.category, _REPLACEMENTS[claim.kind], f"ungrounded {claim.kind}")
-            for span, claim in claims
+            Finding(*span, self.category, _REPLACEMENTS[kind], f"ungrounded {kind}")
+            for span, claim, kind in claims
             if not (given.hold(claim) or self._allowed.allow(claim))
         ]
 
+    def _claims(self, text: str) -> Iterator[tuple[_Claim, str]]:
+        if any(kind in self.kinds for kind in _CONTACT_KINDS):
+            for contact in contacts(text):
+                if contact.kind in self.kinds or (contact.kind == "link" and "url" in self.kinds):
+                    yield contact, contact.kind
+        if "price" in self.kinds:
+            yield from ((price, "price") for price in prices(text))
+        if "date" in self.kinds:
+            yield from ((date, "date") for date in dates(text))
+        if "action" in self.kinds:
+            yield from ((claim, "action") for claim in claimed_actions(text))
+
+
+def _decoded(subject: Subject) -> Iterator[Reading]:
+    """What the text hides; not with letters for digits and for "@", of which facts are made."""
+    return (reading for reading in decodings(subject) if LEET.name not in reading.scheme)
+
 
 def _facts_of(conversation: Conversation) -> _Facts:
-    return _facts(grounds(conversation))
-
-
-def _facts(texts: Iterable[str]) -> _Facts:
-    # As one text, so that what is read of a conversation has a limit, however many turns it has.
-    read = texts_read(_BETWEEN.join(texts))
-    found = [contact for text in read for contact in contacts(text)]
-    pages = [contact for contact in found if contact.kind == "url"]
-    hosts = frozenset(page.host for page in pages)
-    emails = (contact.value for contact in found if contact.kind == "email")
     return _Facts(
-        values=frozenset({*emails, *(page.value for page in pages)}) | hosts,
-        hosts=hosts,
-        phones=PhoneBook(
-            (contact.value for contact in found if contact.kind == "phone"),
-            (digits for text in read for digits in digit_runs(text)),
-        ),
+        told=_as_read(grounds(conversation)),
+        answers=_as_read(tool_answers(conversation)),
+        statements=texts_read(conversation.operator_prompt),
     )
+
+
+def _as_read(texts: Sequence[str]) -> Sequence[str]:
+    # As one text, so that what is read of a conversation has a limit, however many turns it has.
+    return texts_read(_BETWEEN.join(texts))

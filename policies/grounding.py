@@ -11,3 +11,8 @@ def grounds(conversation: Conversation) -> Sequence[str]:
     """
     said = [m.content for m in conversation.messages if m.role not in ("system", "developer")]
     return [conversation.operator_prompt, *said]
+
+
+def tool_answers(conversation: Conversation) -> Sequence[str]:
+    """What tools answered, each behind the name of the tool where it has one."""
+    return [f"{m.name or ''} {m.content}" for m in conversation.messages if m.role == "tool"]

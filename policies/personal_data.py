@@ -7,19 +7,19 @@ from typing import Any, Literal
 import phonenumbers
 from pydantic.dataclasses import dataclass
 from stdnum import iban, luhn, numdb
-from stdnum.de import idnr
-from stdnum.es import dni
-from stdnum.fr import nir
-from stdnum.it import codicefiscale
-from stdnum.us import ssn
 
 from gateway.types import Conversation, Finding, Subject
 from policies.contacts import email_spans
+from policies.decodings import decodings
+from policies.encodings import LEET
 from policies.grounding import grounds
-from policies.patterns import Pattern, readings, texts_read
+from policies.national_ids import documents, national_ids
+from policies.patterns import Pattern, Reading, readings, texts_read
 from policies.phones import phones
 
-PersonalDataKind = Literal["card", "iban", "national_id", "email", "phone"]
+PersonalDataKind = Literal[
+    "card", "iban", "national_id", "document", "email", "phone", "ip_address", "birth_date"
+]
 
 # A look-up takes some microseconds, one of a telephone number a tenth of a millisecond. Beyond so
 # many of a kind the rest of the text is found without one: a text of nothing else is no way to
@@ -27,41 +27,40 @@ PersonalDataKind = Literal["card", "iban", "national_id", "email", "phone"]
 _MOST_LOOKUPS = 128
 _MOST_PHONE_LOOKUPS = 24
 _MOST_CONVERSATIONS = 16
+_VERSION_REACH = 16
+_LONGEST_PREFIX = 4
 
 _GAP = r"[ .\-/_·|*\n]{0,2}"
-_CARD_RUN = Pattern(rf"(?:\b|_)([0-9](?:{_GAP}[0-9]){{12,}})(?:\b|_)")
-# Digits by issuer, whom the first digit tells: American Express and Diners, Visa, Mastercard and
-# Maestro, Discover and the rest of 6.
-_CARD_LENGTHS = {"2": (16,), "3": (15, 14), "4": (16, 19, 13), "5": (16,), "6": (16, 17, 18, 19)}
+# Letters may touch it: "ref4111...".
+_CARD_RUN = Pattern(rf"([0-9](?:{_GAP}[0-9]){{12,}})")
+# Digits by issuer, whom the first digits tell: American Express, Diners, Visa, Mastercard, Maestro,
+# Discover and UnionPay. Visa's old cards of 13 digits are left out: EAN bar codes have as many, and
+# all IMEIs (35...) have the right check digit.
+_CARD_LENGTHS: tuple[tuple[Pattern, tuple[int, ...]], ...] = (
+    (Pattern(r"^3[47]"), (15,)),
+    (Pattern(r"^3(?:0[0-5]|[689])"), (14,)),
+    (Pattern(r"^4"), (16, 19)),
+    (Pattern(r"^(?:5[0-8]|2[2-7])"), (16,)),
+    (Pattern(r"^6(?:011|2|3|4[4-9]|5|7)"), (16, 17, 18, 19)),
+)
 _IBAN_START = Pattern(r"(?:\b|_)([A-Z]{2}[0-9]{2})")
 _IBAN_REACH = 3 * 34  # the longest, with two marks between any two characters
 _BBAN_LENGTH = Pattern(r"([0-9]+)!")
 
-# Identity numbers with a form or check digit of their own; a bare nine-digit number has neither,
-# unless a word before it says what it is.
-_NATIONAL_IDS: tuple[tuple[str, Pattern, Callable[[str], bool]], ...] = (
-    ("US social security number", Pattern(r"\b([0-9]{3}-[0-9]{2}-[0-9]{4})\b"), ssn.is_valid),
-    (
-        "US social security number",
-        Pattern(
-            r"\b(?:ssn|social[ \-]security)\b[^0-9\n]{0,24}"
-            rf"([0-9]{{3}}{_GAP}[0-9]{{2}}{_GAP}[0-9]{{4}})\b"
-        ),
-        lambda written: ssn.is_valid("".join(filter(str.isdigit, written))),
-    ),
-    ("Spanish DNI", Pattern(r"\b([0-9]{8}-?[A-Z])\b"), dni.is_valid),
-    (
-        "Italian codice fiscale",
-        Pattern(r"\b([A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z])\b"),
-        codicefiscale.is_valid,
-    ),
-    (
-        "French NIR",
-        Pattern(r"\b([12] ?[0-9]{2} ?[0-9]{2} ?[0-9AB]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{2})\b"),
-        nir.is_valid,
-    ),
-    ("German tax id", Pattern(r"\b([0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3})\b"), idnr.is_valid),
+_IP_ADDRESS = Pattern(
+    r"\b((?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9]))\b"
+    r"|\b((?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4})\b"
 )
+_VERSION = Pattern(r"(?:\bv|version|release|build|firmware)[ :.]{0,3}$")
+_BIRTH_DATE = Pattern(
+    r"\b(?:born(?: on)?|birth ?date|birthday|date of birth|d\.?o\.?b\.?|geboren am|geburtsdatum"
+    r"|geb\.|née? le|date de naissance|fecha de nacimiento)[^0-9A-Z\n]{0,3}(?: is| was|:|=)? {0,2}"
+    r"([0-9]{1,4}[.\-/ ](?:[0-9]{1,2}|[A-Z]{3,9})[.\-/ ][0-9]{1,4}"
+    r"|[A-Z]{3,9} [0-9]{1,2},? [0-9]{4})"
+)
+
+# Published examples of numbers that are looked up in tables.
+_EXAMPLES = "DE89 3704 0044 0532 0130 00, RSSMRA85T10A562S, 11010519491231002X, (212) 736-5000"
 
 _Span = tuple[int, int]
 _Found = tuple[int, int, str]
@@ -79,10 +78,22 @@ class PersonalData:
     all the rest of the text is one finding.
     """
 
-    kinds: tuple[PersonalDataKind, ...] = ("card", "iban", "national_id", "email", "phone")
+    kinds: tuple[PersonalDataKind, ...] = (
+        "card",
+        "iban",
+        "national_id",
+        "document",
+        "email",
+        "phone",
+    )
     ungrounded_only: bool = False
     regions: tuple[str, ...] = ("US", "GB", "DE")
     category: str = "personal_data"
+
+    def __post_init__(self) -> None:
+        # What they are checked by is read when first needed: now, and not while a text waits.
+        for _ in self._find(_EXAMPLES):
+            pass
 
     @cached_property
     def _given(self) -> Callable[[Conversation], frozenset[str]]:
@@ -92,7 +103,7 @@ class PersonalData:
     async def judge(self, subject: Subject) -> Sequence[Finding]:
         found = [
             (reading.origin(start, end), detail, reading.text[start:end])
-            for reading in readings(subject)
+            for reading in (*readings(subject), *_decoded(subject))
             for start, end, detail in self._find(reading.text)
         ]
         if found and self.ungrounded_only:
@@ -124,18 +135,26 @@ class PersonalData:
             yield from ((*span, "card") for span in _cards(text))
         if "iban" in self.kinds:
             yield from _ibans(text)
-        if "national_id" in self.kinds:
-            for name, pattern, is_valid in _NATIONAL_IDS:
-                spans, unread = pattern.first_spans(text, _MOST_LOOKUPS, group=1)
-                yield from ((a, b, name) for a, b in spans if is_valid(text[a:b]))
-                yield from _rest(text, unread, name)
+        for kind, find in (("national_id", national_ids), ("document", documents)):
+            if kind in self.kinds:
+                identities, unread = find(text, _MOST_LOOKUPS)
+                yield from ((i.start, i.end, i.name) for i in identities)
+                yield from _rest(text, unread, kind)
+        if "ip_address" in self.kinds:
+            yield from _ip_addresses(text)
+        if "birth_date" in self.kinds:
+            yield from _birth_dates(text)
         if "phone" in self.kinds:
-            for i, phone in enumerate(phones(text)):
-                if i == _MOST_PHONE_LOOKUPS or not phone.digits:
-                    yield from _rest(text, phone.start, "phone")
-                    break
-                if self._in_service(text[phone.start : phone.end]):
-                    yield phone.start, phone.end, "phone"
+            yield from self._phones(text)
+
+    def _phones(self, text: str) -> Iterator[_Found]:
+        for i, phone in enumerate(phones(text)):
+            if i == _MOST_PHONE_LOOKUPS or not phone.digits:
+                yield from _rest(text, phone.start, "phone")
+                break
+            written = text[phone.start : phone.end]
+            if self._in_service(written if any(map(str.isdigit, written)) else phone.digits):
+                yield phone.start, phone.end, "phone"
 
     def _in_service(self, written: str) -> bool:
         """Whether the number lies in a range that some country has given out."""
@@ -146,6 +165,26 @@ class PersonalData:
             except phonenumbers.NumberParseException:
                 continue
         return False
+
+
+def _decoded(subject: Subject) -> Iterator[Reading]:
+    """What the text hides, but for letters in the place of digits."""
+    return (reading for reading in decodings(subject) if LEET.name not in reading.scheme)
+
+
+def _ip_addresses(text: str) -> Iterator[_Found]:
+    for group in (1, 2):
+        spans, unread = _IP_ADDRESS.first_spans(text, _MOST_LOOKUPS, group)
+        for start, end in spans:
+            if _VERSION.first(text[max(0, start - _VERSION_REACH) : start]) is None:
+                yield start, end, "IP address"
+        yield from _rest(text, unread, "IP address")
+
+
+def _birth_dates(text: str) -> Iterator[_Found]:
+    spans, unread = _BIRTH_DATE.first_spans(text, _MOST_LOOKUPS, 1)
+    yield from ((*span, "date of birth") for span in spans)
+    yield from _rest(text, unread, "date of birth")
 
 
 def _rest(text: str, unread: int, detail: str) -> Iterator[_Found]:
@@ -176,10 +215,16 @@ def _card_shapes(text: str, start: int, end: int) -> Iterator[tuple[int, int, st
     starts = [0, *(k for k in range(1, len(places)) if places[k] > places[k - 1] + 1)]
     ends = {*starts[1:], len(places)}
     for first in starts:
-        for length in _CARD_LENGTHS.get(digits[first], ()):
+        for length in _card_lengths(digits[first : first + _LONGEST_PREFIX]):
             if first + length in ends:
                 last = places[first + length - 1] + 1
                 yield places[first], last, digits[first : first + length]
+
+
+def _card_lengths(prefix: str) -> Sequence[int]:
+    if prefix[0] not in "23456":
+        return ()
+    return next((n for issuer, n in _CARD_LENGTHS if issuer.first(prefix) is not None), ())
 
 
 def _ibans(text: str) -> Iterator[_Found]:

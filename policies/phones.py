@@ -51,8 +51,42 @@ _PHONE_CUE = Pattern(
 _REFERENCE_CUE = Pattern(
     r"\b(?:ref|reference|order|invoice|ticket|case|tracking|parcel|customer|account|booking)"
     r"(?:[ .]{1,2}(?:number|no|nr|id|code|is)){0,2}[ .:#]{0,3}$"
+    r"|\b(?:about|regarding|concerning|wegen) (?:[a-z]+ )?$"
 )
+# "order" is also what a caller does, and these prefixes are of numbers that are free to call.
+_TO_CALL = Pattern(r"\b(?:to|please|can|may|for|zum|zur) (?:[a-z]+ )?[a-zü]+[ .:#]{0,3}$")
+_FREE_TO_CALL = Pattern(r"\(?(?:0(?:800|808|845|870|900|180[0-9])|00800)\)?[ .\-/].*")
 _CUE_REACH = 48
+
+# A few digits after a word that says to call them; not "call 30 minutes before".
+_SHORT_CODE = Pattern(
+    r"\b(?:call|dial|ring|text|sms|wähle|wählen sie)(?: (?:us|them|[A-Z]{3,6}))?"
+    r"(?: (?:on|at|to))? ([0-9]{3,5})"
+    r"(?:$|[.!?]+(?:\s|$)|[,;:)] ?| (?:for|to|from|and|or|if|now|24/7)\b)"
+)
+_EMERGENCY = frozenset({"911", "112", "999", "000", "110", "988"})
+
+_UNITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_EINER = ("eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
+_TENS = ("ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SPOKEN = {
+    **{word: str(i) for words in (_UNITS, _EINER) for i, word in enumerate(words, 1)},
+    **{word: f"{i}0" for i, word in enumerate(_TENS, 1)},
+    **dict.fromkeys(("zero", "oh", "null"), "0"),
+    "zwo": "2",
+    "funf": "5",
+    "eleven": "11",
+    "twelve": "12",
+}
+_ZEROS = {"hundred": "00", "hundert": "00", "thousand": "000", "tausend": "000"}
+_REPEATS = {"double": 2, "doppel": 2, "triple": 3}
+_SPOKEN_WORD = rf"(?:{'|'.join((*_SPOKEN, *_ZEROS, *_REPEATS))})"
+_SPOKEN_RUN = Pattern(
+    rf"\b{_SPOKEN_WORD}(?:[\s,.\-_*·()]{{1,3}}(?:{_SPOKEN_WORD}|[0-9]{{1,4}})\b){{3,}}"
+)
+_SPOKEN_PART = Pattern(rf"{_SPOKEN_WORD}|[0-9]+")
+_ROUND = frozenset(_SPOKEN[word] for word in _TENS[1:])
+_LEAST_SPOKEN_DIGITS = 7
 # A number has at most 15 digits (E.164); shorter ones than these are too common to compare.
 _PHONE_DIGITS = range(6, 16)
 # So many runs of digits are looked at in a text; no honest one has more.
@@ -78,6 +112,8 @@ def phones(text: str) -> Iterator[Phone]:
     can't tell what it hides.
     """
     yield from _vanity_numbers(text)
+    yield from _spoken_numbers(text)
+    yield from _short_codes(text)
     undated = _without_dates(text)
     runs, unsearched = _DIGIT_RUN.first_spans(undated, _MOST_RUNS)
     for start, end in runs:
@@ -145,7 +181,8 @@ def _is_phone(text: str, start: int, run: str) -> bool:
     if _SURE_SHAPE.matches(plain):
         return True
     if _REFERENCE_CUE.first(before) is not None:
-        return False
+        to_call = _TO_CALL.first(before) is not None
+        return _FREE_TO_CALL.matches(plain) or (to_call and _NATIONAL_SHAPE.matches(plain))
     return _NATIONAL_SHAPE.matches(plain) or _PHONE_CUE.first(before) is not None
 
 
@@ -164,6 +201,36 @@ def _vanity_numbers(text: str) -> Iterator[Phone]:
             # In the prefix a letter O is a zero.
             prefix, rest = written[:6].replace("O", "0"), written[6:]
             yield Phone(start, end, _phone_digits((prefix + rest).translate(_KEYPAD)))
+
+
+def _spoken_numbers(text: str) -> Iterator[Phone]:
+    """Numbers in words: eight hundred, five five five, zero one three two."""
+    for start, end in _SPOKEN_RUN.first_spans(text, _MOST_RUNS)[0]:
+        digits = _spoken_digits(text[start:end])
+        if _LEAST_SPOKEN_DIGITS <= len(digits) < _PHONE_DIGITS.stop:
+            yield Phone(start, end, digits)
+
+
+def _spoken_digits(run: str) -> str:
+    digits: list[str] = []
+    repeats = 1
+    for start, end in _SPOKEN_PART.spans(run):
+        word = run[start:end].lower()
+        if word in _REPEATS:
+            repeats = _REPEATS[word]
+            continue
+        said = _SPOKEN.get(word) or _ZEROS.get(word) or word
+        if len(said) == 1 and digits and digits[-1] in _ROUND:
+            digits[-1] = digits[-1][0]  # twenty-five
+        digits.append(said * repeats)
+        repeats = 1
+    return "".join(digits)
+
+
+def _short_codes(text: str) -> Iterator[Phone]:
+    for start, end in _SHORT_CODE.first_spans(text, _MOST_RUNS, 1)[0]:
+        if text[start:end] not in _EMERGENCY:
+            yield Phone(start, end, text[start:end])
 
 
 def _phone_digits(run: str) -> str:

@@ -33,6 +33,9 @@ from policies.contacts import contacts
         ("93.184.216.34/pay", "url", "93.184.216.34/pay"),
         ("localhost:8080", "url", "localhost:8080"),
         ("support@localhost", "email", "support@localhost"),
+        ("evil.test", "url", "evil.test"),
+        ("intranet/reset", "url", "intranet/reset"),
+        ("support@evil", "email", "support@evil"),
         ("support@[93.184.216.34]", "email", "support@[93.184.216.34]"),
     ],
 )
@@ -61,6 +64,7 @@ def test_bare_digits_are_a_number_after_a_word_that_says_so(lead: str):
         "version 2.0.13 or 1.2.3.4",
         "ASP.NET, README.md and main.py, at 9.am",
         "a red dot in the corner, the polka dot it has",
+        "and/or, he/she, 24/7; 2@5 each, @shop on our page; done.Test it",
         "Data: your name. Filed under file: old.",
     ],
 )

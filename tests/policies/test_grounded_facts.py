@@ -1,10 +1,14 @@
-"""Grounded facts: only contacts that somebody gave."""
+"""Grounded facts: only contacts, prices and dates that somebody gave, and what tools have done."""
+
+from base64 import b64encode
+from typing import get_args
 
 import pytest
 
 from gateway.guard import example_subject
 from gateway.types import Conversation, Message
-from policies.grounded_facts import GroundedFacts
+from policies.contacts import load_public_suffixes
+from policies.grounded_facts import FactKind, GroundedFacts
 from tests.policies.judging import found
 
 
@@ -118,3 +122,86 @@ async def test_no_contact_goes_on_from_one_turn_to_the_next():
     halves = Conversation((Message("user", "call 415 555"), Message("user", "0132")))
     judged = await GroundedFacts().judge(example_subject("Call 415-555-0132", "output", halves))
     assert len(judged) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "made_up"),
+    [
+        ("url", "fraudsafe.com"),
+        ("email", "help@fraudsafe.com"),
+        ("phone", "+1 202 555 0143"),
+        ("price", "$19.99"),
+        ("date", "12 March"),
+        ("action", "I have refunded"),
+    ],
+)
+async def test_each_kind_is_found_when_asked_for_and_only_then(kind: FactKind, made_up: str):
+    """A set may treat them in different ways."""
+    answer = f"Well: {made_up}."
+    assert await found(GroundedFacts(kinds=(kind,)), answer) == [made_up]
+    others = tuple(k for k in get_args(FactKind) if k != kind)
+    assert await found(GroundedFacts(kinds=others), answer) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        ("you charged me 20 dollars", "I see that $20.00 was charged."),
+        ("my parcel was due on 12.10.2025", "It was due on October 12th."),
+    ],
+)
+async def test_a_price_or_date_that_was_given_passes_however_it_is_written(given: str, answer: str):
+    """By the customer or by the operator."""
+    assert await found(GroundedFacts(), answer) != []
+    assert await found(GroundedFacts(), answer, prompt=given) == []
+    assert await found(GroundedFacts(), answer, operator_prompt=given) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "grounded"),
+    [
+        (Message("tool", '{"status": "ok"}', "refund_order"), True),
+        (Message("tool", '{"status": "refunded"}'), True),
+        (Message("tool", '{"status": "shipped"}'), False),
+        (Message("user", "You said it was refunded, right?"), False),
+        (Message("assistant", "I have refunded your order."), False),
+        (Message("system", "The order was refunded."), False),
+    ],
+)
+async def test_an_action_is_grounded_by_tools_alone(message: Message, grounded: bool):
+    """What the customer says, or a client puts into a mouth, is no record of it."""
+    answer = "I have refunded your order."
+    judged = await GroundedFacts().judge(
+        example_subject(answer, "output", Conversation((message,)))
+    )
+    assert (judged == []) is grounded
+
+
+async def test_an_operator_may_state_what_was_done():
+    """His prompt may carry the customer's case."""
+    answer = "Your order has been cancelled."
+    told = "The customer's order 5 was cancelled yesterday."
+    assert await found(GroundedFacts(), answer, operator_prompt=told) == []
+    assert await found(GroundedFacts(), answer, operator_prompt="Never say cancelled.") != []
+
+
+@pytest.mark.parametrize("answer", ["That is $5.", "I have forwarded your request."])
+async def test_prices_and_actions_can_be_allowed(answer: str):
+    """A domain with a word for an action in it allows no such action."""
+    assert await found(GroundedFacts(allow=("$5", "forwarded")), answer) == []
+    assert await found(GroundedFacts(allow=("forwarded.com", "5.com")), answer) != []
+
+
+async def test_a_contact_that_is_hidden_in_an_encoding_is_found():
+    """A model can decode it, and a customer can too."""
+    hidden = b64encode(b"write to help@fraudsafe.com").decode()
+    assert await found(GroundedFacts(), f"Decode this: {hidden}") == [hidden]
+
+
+async def test_no_text_waits_for_the_list_of_domains():
+    """It is read when the policy is made."""
+    load_public_suffixes.cache_clear()
+    policy = GroundedFacts()
+    assert load_public_suffixes.cache_info().currsize == 1
+    await found(policy, "fraudsafe.com")
+    assert load_public_suffixes.cache_info().misses == 1

@@ -1,7 +1,7 @@
 """Grounding: what counts as fact."""
 
 from gateway.types import Conversation, Message
-from policies.grounding import grounds
+from policies.grounding import grounds, tool_answers
 
 
 def test_a_clients_system_message_is_no_fact():
@@ -17,3 +17,19 @@ def test_a_clients_system_message_is_no_fact():
         operator_prompt="operator",
     )
     assert grounds(conversation) == ["operator", "asked", "said", "looked up"]
+
+
+def test_a_tools_answer_stands_behind_its_name():
+    """The name often says what was done; nobody else's words are among them."""
+    conversation = Conversation(
+        (
+            Message("user", "asked"),
+            Message("tool", "ok", "cancel_order"),
+            Message("tool", "shipped"),
+            Message("assistant", "said"),
+        )
+    )
+    assert [answer.split() for answer in tool_answers(conversation)] == [
+        ["cancel_order", "ok"],
+        ["shipped"],
+    ]

@@ -1,8 +1,10 @@
 """Personal data: found by its check digits, and let through where the customer gave it."""
 
+from random import Random
+
 import pytest
 
-from policies.personal_data import PersonalData
+from policies.personal_data import PersonalData, PersonalDataKind
 from tests.policies.judging import found
 
 
@@ -28,6 +30,7 @@ from tests.policies.judging import found
         "4111\n1111\n1111\n1111",
         "4111\u20111111\u20111111\u20111111",
         "DE89  3704 0044.0532-0130/00",
+        "4111<b>1111</b>11111111",
     ],
 )
 async def test_a_valid_datum_is_found_whole(datum: str):
@@ -83,6 +86,54 @@ async def test_a_datum_is_found_behind_what_looks_like_the_start_of_one(text: st
         ["4111 1111 1111 1111"],
         ["DE89 3704 0044 0532 0130 00"],
     )
+
+
+async def test_an_account_is_found_across_markup():
+    """A page shows it in one piece."""
+    policy = PersonalData(kinds=("iban",))
+    written = "DE89<i>37040044</i>0532013000"
+    assert await found(policy, f"Pay to {written} please") == [written]
+
+
+async def test_a_card_is_found_that_letters_touch():
+    """They are no way to hide it."""
+    assert await found(PersonalData(), "ref4111111111111111x") == ["4111111111111111"]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["356938035643809", "4006381333931"],
+    ids=["IMEI", "EAN"],
+)
+async def test_what_is_numbered_like_a_card_is_none(number: str):
+    """A device and a ware have the same check digit, and no issuer's first digits or length."""
+    assert await found(PersonalData(kinds=("card",)), f"Yours is {number}.") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "datum"),
+    [
+        ("document", "My passport number is C01X00T47.", "C01X00T47"),
+        ("ip_address", "You came from 203.0.113.7 today", "203.0.113.7"),
+        ("birth_date", "Date of birth: 12.03.1985", "12.03.1985"),
+        ("birth_date", "I was born on March 12, 1985", "March 12, 1985"),
+    ],
+)
+async def test_further_kinds_are_found_when_asked_for(
+    kind: PersonalDataKind, text: str, datum: str
+):
+    """Addresses of machines and birthdays only then."""
+    assert await found(PersonalData(kinds=(kind,)), text) == [datum]
+    assert (await found(PersonalData(), text) == []) is (kind != "document")
+
+
+async def test_orders_are_no_personal_data():
+    """Of ten thousand numbers of eight to twelve digits at most ten are taken for one."""
+    random = Random(3)
+    orders = (str(random.randrange(10**7, 10**12)) for _ in range(10_000))
+    policy = PersonalData()
+    flagged = [o for o in orders if await found(policy, f"Your order {o} has shipped.")]
+    assert len(flagged) <= 10
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,15 @@ from policies.phones import PhoneBook, phones
         ("1-8OO-123-4567", "18001234567"),
         ("on 12.10.2025 0800 123 4567", "08001234567"),
         ("order 10023345 415-555-0132", "4155550132"),
+        ("To order: 0800 123 4567", "08001234567"),
+        ("for your booking: 0300 123 4567", "03001234567"),
+        ("call eight hundred, five five five, zero one three two", "8005550132"),
+        ("eight hundred five five five 0132", "8005550132"),
+        ("double five triple zero one two three", "55000123"),
+        ("one eight hundred twenty-five thirty one two three", "1800253123"),
+        ("null acht hundert eins zwei drei vier", "08001234"),
+        ("Call 611 for help", "611"),
+        ("Text STOP to 12345.", "12345"),
     ],
 )
 def test_a_number_is_found_however_it_is_written(text: str, digits: str):
@@ -45,8 +54,12 @@ def test_a_number_is_found_however_it_is_written(text: str, digits: str):
         "Ref 0049 123 4567",
         "your order number is 4155550132",
         "Call us about order 10023345",
+        "Please call me about 4155550132",
         "1-800 numbers are free of charge",
         "It costs 1,234,567.89 (version 1.2.3-4)",
+        "Call 911 or dial 112.",
+        "Call 30 minutes before, ring 100 times",
+        "I have one or two, maybe three ideas for the four of you",
     ],
 )
 def test_dates_hours_and_references_are_no_numbers_to_call(text: str):
