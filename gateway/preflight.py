@@ -8,6 +8,7 @@ from gateway.config import GatewaySettings, LedgerSettings
 from gateway.errors import ConfigurationError
 from gateway.ledger.schema import upgrade
 from gateway.policy_examples import ExampleResult, explained, run_examples
+from gateway.policy_sets import PolicySet
 from gateway.protocols import Selector
 from gateway.wiring import live_gateway
 
@@ -42,8 +43,10 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
             }
         reward, selector = gateway.pipeline.reward, gateway.pipeline.selector
         revision = reward.revision if reward is not None else None
-        examples = await run_examples(gateway.guards.in_force)
-    found = Preflight(examples, _remarks(settings, selector), revision, probes)
+        sets = gateway.guards.in_force
+        examples = await run_examples(sets)
+    remarks = [*_remarks(settings, selector), *_policy_remarks(sets)]
+    found = Preflight(examples, remarks, revision, probes)
     if found.failures:
         told = "\n".join(explained(result) for result in found.failures)
         raise ConfigurationError(f"examples of the policies fail:\n{told}")
@@ -66,4 +69,16 @@ def _remarks(settings: GatewaySettings, selector: Selector) -> list[str]:
         )
     if settings.reward is None:
         remarks.append("reward is off: the first answer that passes the policies is sent")
+    return remarks
+
+
+def _policy_remarks(policy_sets: Sequence[PolicySet]) -> list[str]:
+    entries = [(f"{s.name}/{entry.name}", entry) for s in policy_sets for entry in s.entries]
+    shadows = [name for name, entry in entries if entry.mode == "shadow"]
+    untried = [name for name, entry in entries if entry.mode != "off" and not entry.examples]
+    remarks: list[str] = []
+    if shadows:
+        remarks.append(f"in shadow mode, recorded and without effect: {', '.join(shadows)}")
+    if untried:
+        remarks.append(f"without an example that would show a mistake: {', '.join(untried)}")
     return remarks

@@ -59,12 +59,12 @@ def check(
         settings = load_settings(config)
         with TemporaryDirectory() as folder:
             found = asyncio.run(preflight(on_a_throw_away_ledger(settings, folder), probe=probe))
-    console.print(f"[green]✓[/] {config} is valid")
+    console.print(f"[green]✓[/] {config} is valid", soft_wrap=True)
     console.print(f"[green]✓[/] {len(found.examples)} examples of the policies hold")
     if found.reward_revision:
         console.print(f"[green]✓[/] reward model {found.reward_revision}")
     for remark in found.remarks:
-        console.print(f"[yellow]![/] {remark}")
+        console.print(f"[yellow]![/] {remark}", soft_wrap=True)
     for name, answers in found.probes.items():
         console.print(f"{'[green]✓[/]' if answers else '[red]✗[/]'} model {name}")
     for name, model in settings.models.items():

@@ -92,6 +92,17 @@ def test_check_says_what_no_exploration_costs(tmp_path: Path):
     assert "reward is off" in told
 
 
+def test_check_names_policies_that_only_watch_or_were_never_tried(tmp_path: Path):
+    """Nobody finds out otherwise that they hold nothing back."""
+    policy = (POLICY % "block").split("    examples")[0]
+    (tmp_path / "mine.yaml").write_text(f"{policy}    mode: shadow\n")
+    path = tmp_path / "winnow.yaml"
+    path.write_text(CONFIG + "policies: {folder: ., sets: [mine]}\n")
+    told = run("check", "-c", str(path))
+    assert "in shadow mode, recorded and without effect: mine/words" in told
+    assert "without an example that would show a mistake: mine/words" in told
+
+
 @pytest.mark.parametrize(("expect", "code"), [("block", 0), ("pass", 1)])
 def test_policy_test_runs_the_examples_of_ones_own_set(tmp_path: Path, expect: str, code: int):
     """And fails when one of them fails."""
