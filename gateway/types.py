@@ -380,23 +380,3 @@ class FeedbackEvent:
     by: str | None = None
     retracts: str | None = None
     idempotency_key: str | None = None
-
-
-LabelSource = Literal["correction", "preference", "reviewer", "thumbs", "reward"]
-
-
-@dataclass(frozen=True, slots=True)
-class PreferencePair:
-    """Two answers to one conversation, and who says which is better.
-
-    `margin` is the difference of raw rewards where both have one; `lineage` names the exchange
-    and the feedback events that the pair was made from.
-    """
-
-    conversation: Conversation
-    chosen: str
-    rejected: str
-    label_source: LabelSource
-    exchange_id: str
-    margin: float | None = None
-    lineage: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ RE2 is linear in the length of the text, whatever the pattern; Python's `re` is 
 meets text that was written to hurt it.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,15 +15,34 @@ import re2  # pyright: ignore[reportMissingTypeStubs] - the package ships none
 from gateway.normalisation import normalise
 from gateway.types import Subject
 
+_RE2_ERROR: type[Exception] = re2.error  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+_LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
+
+
+class PatternError(ValueError):
+    """An expression that RE2 does not take; the message says why."""
+
 
 class Pattern:
-    """One RE2 expression, matched without regard to case unless `exact_case`."""
+    """One RE2 expression, matched without regard to case unless `exact_case`.
+
+    Raises:
+        PatternError: the expression is wrong, or too large once its repetitions are written out.
+    """
 
     def __init__(self, expression: str, *, exact_case: bool = False) -> None:
         options = re2.Options()
         options.case_sensitive = exact_case
         options.log_errors = False  # it would write to stderr; a wrong pattern raises all the same
-        self._compiled: Any = re2.compile(expression, options)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            self._compiled: Any = re2.compile(expression, options)  # pyright: ignore[reportUnknownMemberType]
+        except _RE2_ERROR as error:
+            raise PatternError(_why(expression, error)) from None
+
+    @property
+    def size(self) -> int:
+        """Instructions of the compiled program: what a search of one character costs at worst."""
+        return self._compiled.programsize
 
     def spans(self, text: str, group: int = 0) -> Iterator[tuple[int, int]]:
         """Where the pattern, or a group of it, stands in the text: start and end, in order."""
@@ -50,16 +70,33 @@ class Pattern:
         return self._compiled.fullmatch(_encodable(text)) is not None
 
 
+def _why(expression: str, error: Exception) -> str:
+    if any(sign in expression for sign in _LOOKAROUND):
+        return "RE2 has no lookahead or lookbehind"
+    reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+    if "escape sequence" in reason and any(f"\\{digit}" in expression for digit in range(1, 10)):
+        return "RE2 has no back-references"
+    return reason
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text as a pattern sees it, and the way back to the text under judgement."""
+    """A text as a pattern sees it, and the way back to the text under judgement.
+
+    `text[i]` came from what starts at `offsets[i]` there and ends at `ends[i]`; without `ends`
+    each came from one character, and offsets never decrease. `scheme` names what was decoded.
+    """
 
     text: str
     offsets: Sequence[int]
+    ends: Sequence[int] | None = None
+    scheme: str = ""
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """The span of the original text that gave `text[start:end]`."""
-        return self.offsets[start], self.offsets[end - 1] + 1
+        """The span of the original text that gave `text[start:end]` (not empty)."""
+        if self.ends is None:
+            return self.offsets[start], self.offsets[end - 1] + 1
+        return min(self.offsets[start:end]), max(self.ends[start:end])
 
 
 def readings(subject: Subject) -> Sequence[Reading]:
@@ -77,10 +114,14 @@ def readings(subject: Subject) -> Sequence[Reading]:
 def cased_readings(subject: Subject) -> Sequence[Reading]:
     """`readings`, the folded one with the capitals of the text as it stands.
 
-    For who tells a sentence ("done.It is") or a page's path by them.
+    For who tells a sentence ("done.It is") or a page's path by them. Made once per subject.
     """
+    return subject.derived(_cased_readings)
+
+
+def _cased_readings(subject: Subject) -> Sequence[Reading]:
     raw, *folded = readings(subject)
-    return (raw, *(Reading(_capitalised(r, raw.text), r.offsets) for r in folded))
+    return (raw, *(Reading(capitalised(r, raw.text), r.offsets) for r in folded))
 
 
 def texts_read(text: str) -> Sequence[str]:
@@ -88,22 +129,31 @@ def texts_read(text: str) -> Sequence[str]:
     if _is_plain(text):
         return (text,)
     folded, offsets = normalise(text)
-    return (text, _capitalised(Reading(folded, offsets), text))
+    return (text, capitalised(Reading(folded, offsets), text))
 
 
 def _is_plain(text: str) -> bool:
     return text.isascii() and text.replace("\n", " ").isprintable()
 
 
-def _capitalised(reading: Reading, original: str) -> str:
+def capitalised(reading: Reading, original: str) -> str:
+    """The text of a folded reading with the capitals of what it was folded from."""
     if original.islower():
         return reading.text
-    return "".join(
-        letter.upper() if letter.isascii() and original[offset].isupper() else letter
-        for letter, offset in zip(reading.text, reading.offsets, strict=False)
-    )
+    letters = list(reading.text)
+    for position in (i for i, letter in enumerate(original) if letter.isupper()):
+        at = bisect_left(reading.offsets, position)
+        while at < len(letters) and reading.offsets[at] == position:
+            if letters[at].isascii():
+                letters[at] = letters[at].upper()
+            at += 1
+    return "".join(letters)
 
 
-def _encodable(text: str) -> str:
-    """The text with lone surrogates, which UTF-8 and so RE2 can't hold, as "?": same positions."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+def _encodable(text: str) -> str | bytes:
+    """What RE2 searches at the same positions: of ASCII the bytes, which spares it to count them;
+    else the text, with "?" for lone surrogates, which UTF-8 can't hold.
+    """
+    if text.isascii():
+        return text.encode()
+    return text.encode("utf-8", "replace").decode()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pydantic.dataclasses import dataclass
 
 from gateway.types import Finding, Subject
+from policies.decodings import decodings
 from policies.patterns import Pattern, readings
 
 # ChatML, Llama 3, Phi, Qwen and DeepSeek (whose bars are fullwidth and fold to "|"); Llama 2 and
@@ -16,6 +17,8 @@ from policies.patterns import Pattern, readings
 # out, which people write; the sentence and padding marks of SentencePiece and BERT vocabularies.
 _CONTROL_TOKEN = Pattern(
     r"<\|[^|<>\n]{1,48}\|>"
+    r"|<\| ?(?:im_(?:start|end|sep)|end_?of_?text|start_header_id|end_header_id|eot_id|eom_id"
+    r"|begin_of_text|end_of_text|python_tag|system|assistant|user|tool|end)\b"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
     r"|<</?SYS>>"
     r"|<(?:start|end)_of_(?:turn|image)>|<unused[0-9]{1,3}>"
@@ -30,7 +33,9 @@ _THOUGHT = Pattern(r"</?think(?:ing)?>")
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class SpecialTokens:
-    """Finds chat-template control tokens, as written and however disguised.
+    """Finds chat-template control tokens, as written and however disguised or encoded.
+
+    The commonest ones are found without their end too: what follows may bring it.
 
     The marks of a model's own reasoning (<think>) are found in what others write, not in answers.
     """
@@ -41,7 +46,7 @@ class SpecialTokens:
         patterns = (_CONTROL_TOKEN,) if subject.stage == "output" else (_CONTROL_TOKEN, _THOUGHT)
         return [
             Finding(*reading.origin(start, end), self.category, "", "chat-template control token")
-            for reading in readings(subject)
+            for reading in (*readings(subject), *decodings(subject))
             for pattern in patterns
             for start, end in pattern.spans(reading.text)
         ]

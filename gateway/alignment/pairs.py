@@ -16,16 +16,17 @@ Nothing here does I/O. Which answers are used, and whose word counts:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gateway.types import (
     Choice,
     Conversation,
     Exchange,
     FeedbackEvent,
-    LabelSource,
-    PreferencePair,
     ScoredCandidate,
 )
+
+LabelSource = Literal["correction", "preference", "reviewer", "thumbs", "reward"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,23 @@ class LabelledAnswer:
     good: bool
     label_source: LabelSource
     exchange_id: str
+    lineage: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencePair:
+    """Two answers to one conversation, and who says which is better.
+
+    `margin` is the difference of raw rewards where both have one; `lineage` names the exchange
+    and the feedback events that the pair was made from.
+    """
+
+    conversation: Conversation
+    chosen: str
+    rejected: str
+    label_source: LabelSource
+    exchange_id: str
+    margin: float | None = None
     lineage: tuple[str, ...] = ()
 
 

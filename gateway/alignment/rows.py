@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.alignment.manifest import ExportOptions, Kind
-from gateway.alignment.pairs import LabelledAnswer
-from gateway.types import Conversation, PreferencePair
+from gateway.alignment.pairs import LabelledAnswer, PreferencePair
+from gateway.types import Conversation
 
 Example = LabelledAnswer | PreferencePair
 Row = Mapping[str, Any]

@@ -1,11 +1,19 @@
 """Patterns: RE2 over any str, and the readings it is tried on."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.guard import example_subject
 from gateway.types import Conversation
-from policies.patterns import Pattern, cased_readings, readings, texts_read
+from policies.patterns import (
+    Pattern,
+    PatternError,
+    Reading,
+    cased_readings,
+    readings,
+    texts_read,
+)
 
 ANY_TEXT = st.text(st.characters())
 
@@ -63,3 +71,18 @@ def test_a_cased_reading_keeps_capitals():
     """A sentence without its space is told from a domain by them."""
     subject = example_subject("It\u2019s Done.It", "input", Conversation(()))
     assert [r.text for r in cased_readings(subject)][1] == "It's Done.It"
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"), [("(?!a)", "lookahead"), (r"(a)\1", "back-references"), ("(", "missing")]
+)
+def test_a_wrong_expression_says_what_is_wrong(expression: str, why: str):
+    """In words of its own where RE2 leaves something out on purpose."""
+    with pytest.raises(PatternError, match=why):
+        Pattern(expression)
+
+
+def test_a_decoded_reading_leads_back_to_what_was_decoded():
+    """Also where its order is another one."""
+    assert Reading("ab", [4, 4], [9, 9], "hex").origin(0, 1) == (4, 9)
+    assert Reading("ba", [1, 0], [2, 1], "reversed").origin(0, 2) == (0, 2)

@@ -37,7 +37,18 @@ async def test_a_control_token_is_found_where_it_stands(token: str):
 
 
 @pytest.mark.parametrize(
-    "disguised", ["<|im_\u200bstart|>", "＜|im_end|＞", "[ＩNST]", "<\u00ad/s>"]
+    "disguised",
+    [
+        "<|im_\u200bstart|>",
+        "＜|im_end|＞",
+        "[ＩNST]",
+        "<\u00ad/s>",
+        "<|im_end",
+        "<|eot_id",
+        "&lt;|im_end|&gt;",
+        "&#60;|im_end|>",
+        "PHxpbV9lbmR8Pg==",
+    ],
 )
 async def test_a_disguised_token_is_found(disguised: str):
     """Some tokenisers fold before they match."""

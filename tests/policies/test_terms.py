@@ -1,12 +1,15 @@
 # ruff: noqa: RUF001 - disguises are made of ambiguous letters
 """Terms: found in every disguise, and not inside other words."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policies.terms import BlockedTerms
+from tests.policies.disguises import LETTERS, TURNED, WHOLE, WORDS
 from tests.policies.judging import found
 
 TERMS = BlockedTerms(("ass", "go to hell", "Müll", "über-idiot"))
@@ -67,8 +70,9 @@ async def test_codes_and_abbreviations_are_no_broken_terms(text: str):
 
 async def test_very_many_broken_words_hide_none():
     """The rest is found unread."""
-    (rest,) = await found(BlockedTerms(("idiot",)), "a1b2 " * 1500 + "1d10t")
-    assert rest.endswith("1d10t")
+    quoted = await found(BlockedTerms(("idiot",)), "a-b " * 1500 + "idi-ot")
+    assert quoted
+    assert all(rest.endswith("idi-ot") for rest in quoted)
 
 
 async def test_terms_inside_words_are_found_on_request():
@@ -87,6 +91,32 @@ def test_a_term_of_nothing_is_refused(terms: tuple[str, ...]):
     """It would be found everywhere, or nowhere."""
     with pytest.raises(ValidationError):
         BlockedTerms(terms)
+
+
+@pytest.mark.parametrize("disguise", {**LETTERS, **WORDS, **WHOLE, **TURNED}.values())
+async def test_a_term_is_found_in_every_disguise(disguise: Callable[[str], str]):
+    """Encoded, turned, in characters that nobody sees."""
+    assert await found(BlockedTerms(("idiot",)), f"Well, {disguise('idiot')} there.") != []
+
+
+@given(
+    letters=st.sampled_from(sorted(LETTERS)),
+    inner=st.sampled_from(sorted({**WORDS, **WHOLE, **TURNED})),
+    outer=st.sampled_from(sorted(WHOLE)),
+)
+async def test_a_term_is_found_under_two_disguises(letters: str, inner: str, outer: str):
+    """Whatever is written in one encoding may be disguised itself; so may its letters."""
+    written = {**WORDS, **WHOLE, **TURNED}[inner]("you idiot")
+    terms = BlockedTerms(("idiot",))
+    assert await found(terms, f"Well, {WHOLE[outer](written)} there.") != []
+    assert await found(terms, f"Well, {WHOLE[outer](LETTERS[letters]('you idiot'))}.") != []
+
+
+@pytest.mark.parametrize("text", ["tang", "desserts"])
+async def test_a_term_backwards_or_turned_is_left_alone_on_request(text: str):
+    """Some make another word: gnat by thirteen letters, stressed read backwards."""
+    terms = ("gnat", "stressed")
+    assert await found(BlockedTerms(terms, turned=False), f"nice {text} here") == []
 
 
 @given(before=st.text(), after=st.text())

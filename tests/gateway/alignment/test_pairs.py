@@ -7,8 +7,14 @@ from itertools import permutations
 
 import pytest
 
-from gateway.alignment.pairs import best_answers, labelled_answers, labelled_pairs, reward_pairs
-from gateway.types import Exchange, FeedbackEvent, PreferencePair, Screening
+from gateway.alignment.pairs import (
+    PreferencePair,
+    best_answers,
+    labelled_answers,
+    labelled_pairs,
+    reward_pairs,
+)
+from gateway.types import Exchange, FeedbackEvent, Screening
 from tests.gateway.ledger.exchanges import blocked, candidate, exchange, request, vote
 
 BEST, SECOND, WORST = "It arrives tomorrow; order 0.", "It may be on its way.", "No idea."
