@@ -1,12 +1,12 @@
 """OpenAI's moderation: what is read of a request, and a screening as one of its results."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from gateway.errors import RequestError
-from gateway.openai.requests import Caps, Identifier, Name, Text, bad_request
+from gateway.openai.requests import Caps, Identifier, Name, Text, TextPart, bad_request
 from gateway.types import Screening, Stage, Verdict
 
 Json = dict[str, Any]
@@ -46,13 +46,6 @@ a policy author's own) has none: it stands in the `winnow` object of the result 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class TextPart(_Strict):
-    """One part of a content, as OpenAI's multi-modal inputs have it."""
-
-    type: Literal["text"]
-    text: Text
 
 
 class ModerationExtension(_Strict):

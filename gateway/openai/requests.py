@@ -36,16 +36,26 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
 
-class _TextPart(_Strict):
+class TextPart(_Strict):
+    """A part of a message; parts of other types are not taken."""
+
     type: Literal["text"]
     text: Text
+
+
+Content = Text | list[TextPart]
+
+
+def plain_text(content: str | list[TextPart]) -> str:
+    """What a content says: its parts are joined by new lines."""
+    return content if isinstance(content, str) else "\n".join(part.text for part in content)
 
 
 class _WireMessage(_Strict):
     """Harmless keys that SDKs send back with an assistant's turn are allowed when empty."""
 
     role: Role
-    content: Text | list[_TextPart]
+    content: Content
     name: Name | None = None
     refusal: None = None
     tool_calls: None = None
@@ -55,9 +65,7 @@ class _WireMessage(_Strict):
 
     @property
     def text(self) -> str:
-        if isinstance(self.content, str):
-            return self.content
-        return "\n".join(part.text for part in self.content)
+        return plain_text(self.content)
 
 
 class WinnowExtension(_Strict):
@@ -205,7 +213,7 @@ def _param(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part not in ("str", "_TextPart") and "[" not in part:
+        elif part not in ("str", "TextPart") and "[" not in part:
             path += f".{part[:64]}" if path else part[:64]
     return path or "body"
 

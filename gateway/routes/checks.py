@@ -1,6 +1,6 @@
 """`POST /v1/checks`: every verdict on a text, in full."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -8,7 +8,15 @@ from pydantic_core import to_json
 
 from gateway.errors import RequestError
 from gateway.guard import Guard
-from gateway.openai.requests import Identifier, Name, Text, bad_request, unknown_model
+from gateway.openai.requests import (
+    Content,
+    Identifier,
+    Name,
+    Text,
+    bad_request,
+    plain_text,
+    unknown_model,
+)
 from gateway.operations.access import demand_role
 from gateway.routes.context import (
     CLIENT_CLOSED_REQUEST,
@@ -29,23 +37,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class _TextPart(_Strict):
-    type: Literal["text"]
-    text: Text
-
-
 class CheckMessage(_Strict):
     """A turn of the conversation that the text stands in."""
 
     role: Role
-    content: Text | list[_TextPart]
+    content: Content
     name: Name | None = None
 
     @property
     def text(self) -> str:
-        if isinstance(self.content, str):
-            return self.content
-        return "\n".join(part.text for part in self.content)
+        return plain_text(self.content)
 
 
 class CheckBody(_Strict):
