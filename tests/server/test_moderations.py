@@ -91,7 +91,7 @@ def test_the_sdk_reads_every_category_of_a_text(client: openai.OpenAI):
     assert result.flagged
     assert result.categories.hate
     assert result.category_scores.hate == 1
-    assert result.categories.harassment is False
+    assert result.categories.sexual is False
     assert result.category_scores.violence == 0
     assert result.category_applied_input_types.hate == ["text"]
 
