@@ -96,9 +96,11 @@ async def load(base_url: str, connections: int) -> tuple[float, list[float]]:
 
 
 def write_deterministic_set(folder: str) -> Path:
-    """The default policies but for those that run somebody else's code."""
-    default = yaml.safe_load((Path(policies.__file__).parent / "default.yaml").read_text())
-    ours = [p for p in default["policies"] if "guardrails" not in p["use"]]
+    """The default policies but for those that hold a model or run somebody else's code."""
+    shipped = Path(policies.__file__).parent / "default.yaml"
+    waiting = {entry.name for entry in load_policy_set(shipped).entries if entry.waits}
+    default = yaml.safe_load(shipped.read_text())
+    ours = [policy for policy in default["policies"] if policy["name"] not in waiting]
     path = Path(folder) / "deterministic.yaml"
     path.write_text(yaml.safe_dump(default | {"policies": ours}))
     return path
