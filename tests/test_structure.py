@@ -19,6 +19,8 @@ TESTED_ELSEWHERE = {
     "gateway/alignment/card.py": "tests/gateway/alignment/test_export.py",
     "gateway/alignment/dataset.py": "tests/gateway/alignment/test_export.py",
     "gateway/alignment/manifest.py": "tests/gateway/alignment/test_export.py",
+    "gateway/alignment/guard_network.py": "tests/train/test_guard_training.py",
+    "gateway/alignment/guard_training.py": "tests/train/test_guard_training.py",
     "gateway/alignment/replay_report.py": "tests/gateway/alignment/test_policy_replay.py",
     "gateway/alignment/reward_network.py": "tests/train/test_reward_training.py",
     "gateway/alignment/reward_objective.py": "tests/train/test_reward_training.py",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import guard
 from gateway.cli.output import DEFAULT_CONFIG, AsJson, Bars, Config, console, print_json, told
 from gateway.errors import ConfigurationError
 
@@ -35,7 +36,12 @@ MaxNewlyBlocked = Annotated[
     int | None, typer.Option(min=0, help="Exit with 1 when more texts are newly blocked.")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="The policy sets.")
+app = typer.Typer(
+    no_args_is_help=True, help="The policy sets, and the models that some policies ask."
+)
+app.command()(guard.gather)
+app.command()(guard.train)
+app.command(name="eval")(guard.evaluate)
 
 
 @app.callback()

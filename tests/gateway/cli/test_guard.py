@@ -4,6 +4,7 @@ import csv
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import pytest
 import typer
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.alignment.guard_data import SHIPPED_DATA, measured, read_rows, write_rows
 from gateway.cli import guard
+from policies.encoder import SHIPPED_WEIGHTS
 
 
 @pytest.fixture
@@ -44,6 +46,16 @@ def test_eval_gives_json_to_a_script(app: typer.Typer, few: Path, tmp_path: Path
     arguments = ["eval", "--data", str(few), "--honest", str(tmp_path / "honest.csv"), "--json"]
     result = CliRunner().invoke(app, arguments)
     assert json.loads(result.stdout)["parts"]["honest.csv"]["any"] == 0
+
+
+def test_eval_saves_its_figures_on_request(app: typer.Typer, few: Path, tmp_path: Path):
+    """Beside the model that they are of."""
+    folder = tmp_path / "model"
+    copytree(SHIPPED_WEIGHTS, folder, ignore=ignore_patterns("evaluation.json"))
+    for arguments, saved in (([], False), (["--save"], True)):
+        called = ["eval", "--data", str(few), "--model", str(folder), *arguments]
+        assert CliRunner().invoke(app, called).exit_code == 0
+        assert (folder / "evaluation.json").is_file() == saved
 
 
 def test_eval_names_what_it_can_not_read(app: typer.Typer, tmp_path: Path):
