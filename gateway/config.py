@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.engines.settings import EngineSettings
@@ -16,6 +15,7 @@ from gateway.environment import substituted
 from gateway.errors import ConfigurationError
 from gateway.ledger.database import absolute_url
 from gateway.misspellings import nearest_key
+from gateway.yaml_files import parse_yaml
 
 # Lower case and without a path, or no browser's `Origin` header would ever be equal to it.
 Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+)$")]
@@ -166,11 +166,11 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Ga
         ConfigurationError: naming the file, the key's path and what is wrong there.
     """
     try:
-        raw: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw: object = parse_yaml(path.read_text(encoding="utf-8"), path).content
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: no valid YAML: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: not valid YAML: it is not UTF-8") from None
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: the top level must be a mapping with the key 'models'")
     try:

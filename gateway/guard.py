@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from gateway.judgement import judge, redacted
 from gateway.normalisation import normalise
@@ -46,6 +45,15 @@ class Guard:
         self._language_of = language_of
         self._handoff = handoff
         self._memory = Memory()
+        # Clients send back what they were shown: our own words are no answer of the model's.
+        self._own_words = frozenset(
+            text
+            for s in self._sets
+            for text in (
+                s.fallback.template,
+                *(t for key in s.templates.values() for t in key.values()),
+            )
+        )
         digests = "\n".join(policy_set.digest for policy_set in self._sets)
         self._digest = hashlib.sha256(digests.encode()).hexdigest()
 
@@ -91,29 +99,31 @@ class Guard:
         removal covers them all. Shadow verdicts are recorded and change nothing.
         """
         subject = Subject(text, stage, conversation, normalise, role)
-        return _screening(text, await _verdicts(self.entries_at(stage), subject, _stops))
+        return _screening(text, await _verdicts(self._asked(subject), subject, _stops))
 
     async def inspect(
         self, text: str, stage: Stage, conversation: Conversation, role: Role = "user"
     ) -> Screening:
         """As `screen`, with the verdict of every policy: a block ends nothing."""
         subject = Subject(text, stage, conversation, normalise, role)
-        return _screening(text, await _verdicts(self.entries_at(stage), subject, _goes_on))
+        return _screening(text, await _verdicts(self._asked(subject), subject, _goes_on))
 
     async def screen_turns(self, conversation: Conversation) -> tuple[Screening, ...]:
         """Judge every message that a client sent, each in the conversation up to it.
 
         What was judged before is remembered, so that of a conversation that goes on only the new
-        turns cost something. The customer's turns are also read as one text, since a phrase may be
-        spread over them: what is found across the border of the last turn counts against it.
+        turns cost something. The turns of one author are also read as one text, since a phrase
+        may be spread over them: what is found across the border of a turn counts against it.
         """
-        *earlier, last = [
-            await self._screen_turn(conversation.until(i), key)
-            for i, key in enumerate(keys_of(conversation))
-        ]
-        if last.passed:
-            last = await self._across_turns(conversation, last)
-        return (*earlier, last)
+        screenings: list[Screening] = []
+        for i, key in enumerate(keys_of(conversation)):
+            turn = conversation.messages[i]
+            verdicts = self._memory.recall(key)
+            if verdicts is None:
+                verdicts = await self._judge_turn(conversation.until(i))
+                self._memory.keep(key, verdicts)
+            screenings.append(_screening(turn.content, verdicts))
+        return tuple(screenings)
 
     async def inspect_turns(self, conversation: Conversation) -> Screening:
         """The last turn as `inspect` judges it, read with the others as `screen_turns` does.
@@ -122,40 +132,42 @@ class Guard:
         """
         turn = conversation.messages[-1]
         last = await self.inspect(turn.content, "input", conversation, turn.role)
-        return await self._across_turns(conversation, last) if last.passed else last
+        if not last.passed:
+            return last
+        across = await self._judge_across_turns(conversation)
+        return _screening(turn.content, (*last.verdicts, *across))
 
     def entries_at(self, stage: Stage) -> Sequence[PolicyEntry]:
         """The policies of a stage, in the order of precedence: that of an inspection's verdicts."""
         return [entry for entry in self._entries if stage in entry.stages]
 
-    async def _screen_turn(self, conversation: Conversation, key: bytes) -> Screening:
+    async def _judge_turn(self, conversation: Conversation) -> Sequence[Verdict]:
         turn = conversation.messages[-1]
-        verdicts = self._memory.recall(key)
-        if verdicts is None:
-            subject = Subject(turn.content, "input", conversation, normalise, turn.role)
-            verdicts = await _verdicts(self.entries_at("input"), subject, _stops)
-            self._memory.keep(key, verdicts)
-        return _screening(turn.content, verdicts)
+        if turn.role == "assistant" and turn.content in self._own_words:
+            return ()
+        subject = Subject(turn.content, "input", conversation, normalise, turn.role)
+        verdicts = await _verdicts(self._asked(subject), subject, _stops)
+        if any(map(_stops, verdicts)):
+            return verdicts
+        return (*verdicts, *await self._judge_across_turns(conversation))
 
-    async def _across_turns(self, conversation: Conversation, last: Screening) -> Screening:
-        if conversation.messages[-1].role != "user":
-            return last
+    async def _judge_across_turns(self, conversation: Conversation) -> Sequence[Verdict]:
+        """The verdict that stops the last turn for what it completes, if there is one."""
         text, border = turns_as_one(conversation)
         if border == 0:
-            return last
+            return ()
 
         def stops(verdict: Verdict) -> bool:
             return _stops(crossing(verdict, border))
 
-        asked = self.entries_at("input")
+        subject = Subject(text, "input", conversation, normalise, conversation.messages[-1].role)
+        asked = self._asked(subject)
         blocking = [e for e in asked if e.on_fail == "block" and e.mode == "enforce"]
-        subject = Subject(text, "input", conversation, normalise)
         verdicts = await _verdicts(blocking, subject, stops)
-        stopping = next(filter(stops, verdicts), None)
-        if stopping is None:
-            return last
-        verdict = crossing(stopping, border)
-        return replace(last, verdicts=(*last.verdicts, verdict), blocked_by=verdict)
+        return [crossing(verdict, border) for verdict in verdicts if stops(verdict)]
+
+    def _asked(self, subject: Subject) -> Sequence[PolicyEntry]:
+        return [e for e in self.entries_at(subject.stage) if subject.role in e.roles]
 
 
 def example_subject(text: str, stage: Stage, conversation: Conversation) -> Subject:

@@ -99,6 +99,9 @@ class Guards:
                 except ConfigurationError as error:
                     self.refused = str(error)
                     raise
+                except Exception as error:
+                    self.refused = f"the policy sets can't be loaded: {type(error).__name__}"
+                    raise ConfigurationError(self.refused) from error
             if self.refused is not None:
                 raise ConfigurationError(self.refused)
             return False

@@ -16,6 +16,9 @@ from gateway.windows import sentences
 
 _log = logging.getLogger(__name__)
 
+# Between so many sentences whatever else waits has its turn.
+_WINDOWS_AT_ONCE = 16
+
 
 async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
     """The verdict of a policy, whatever its mode; never raises.
@@ -24,14 +27,15 @@ async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
     nothing can interrupt.
     """
     started = perf_counter()
-    findings: tuple[Finding, ...] = ()
     try:
         async with asyncio.timeout(entry.timeout_ms / 1000):
             findings = await _findings(entry, subject)
     except TimeoutError:
         return _late(entry, subject, started)
-    except Exception as error:  # noqa: BLE001 - whatever it was, the policy did not run
-        # Its message is left out: it may quote the text.
+    except (Exception, asyncio.CancelledError, GeneratorExit) as error:
+        if _is_called_off(error):
+            raise
+        # Whatever it was, the policy did not run. Its message is left out: it may quote the text.
         return _error(entry, subject, started, f"raised {type(error).__name__}")
     if _since(started) > entry.timeout_ms:
         return _late(entry, subject, started)
@@ -67,25 +71,45 @@ async def _findings(entry: PolicyEntry, subject: Subject) -> tuple[Finding, ...]
     if entry.window == "whole":
         return _checked(await entry.policy.judge(subject), subject.text)
     found: list[Finding] = []
-    for start, end in sentences(subject.text):
+    for i, (start, end) in enumerate(sentences(subject.text)):
         window = replace(subject, text=subject.text[start:end])
         within = _checked(await entry.policy.judge(window), window.text)
         found += [replace(f, start=f.start + start, end=f.end + start) for f in within]
+        if i % _WINDOWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
     return _checked(found, subject.text)
 
 
-def _checked(findings: Iterable[Finding], text: str) -> tuple[Finding, ...]:
+def _checked(findings: Iterable[object], text: str) -> tuple[Finding, ...]:
     """The findings, in the order of the text; an empty text alone may have an empty one.
 
     Raises:
         ValueError: a span does not lie in the text, or is empty.
+        TypeError: what the policy gave are no findings: nobody else checks a plug-in's types.
     """
-    checked = tuple(sorted(findings, key=lambda f: (f.start, -f.end, f.category, f.replacement)))
+    checked = [_typed(finding) for finding in findings]
     for finding in checked:
         inside = 0 <= finding.start < finding.end <= len(text)
         if not inside and (text or finding.start or finding.end):
             raise ValueError(f"a finding at {finding.start}:{finding.end} of {len(text)}")
-    return checked
+    return tuple(sorted(checked, key=lambda f: (f.start, -f.end, f.category, f.replacement)))
+
+
+def _typed(finding: object) -> Finding:
+    if not isinstance(finding, Finding):
+        raise TypeError("not a finding")
+    places = {type(finding.start), type(finding.end)}
+    texts = {type(finding.category), type(finding.replacement), type(finding.detail)}
+    if places != {int} or texts != {str}:
+        raise TypeError("a finding with fields of other types")
+    return finding
+
+
+def _is_called_off(error: BaseException) -> bool:
+    """Whether it is our own task that is cancelled: a policy may also raise that by itself."""
+    task = asyncio.current_task()
+    cancelled = isinstance(error, asyncio.CancelledError)
+    return cancelled and task is not None and task.cancelling() > 0
 
 
 def _late(entry: PolicyEntry, subject: Subject, started: float) -> Verdict:

@@ -1,26 +1,32 @@
 """Builds a plug-in from `use: package.module:Class` and its options."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ImportString, TypeAdapter, ValidationError
+from typing_extensions import get_protocol_members
 
 from gateway.errors import ConfigurationError
+
+T = TypeVar("T")
 
 _IMPORT: TypeAdapter[Any] = TypeAdapter(ImportString[Any])
 
 
-def build_plugin(use: str, options: Mapping[str, Any], place: str) -> Any:
-    """An instance of the class that `use` names.
+def build_plugin(use: str, options: Mapping[str, Any], place: str, seam: type[T]) -> T:
+    """An instance of the class that `use` names, which must have all that `seam` asks for.
+
+    Nothing else is called: a config names what may be built, and not what may be done.
 
     Raises:
         ConfigurationError: naming `place` and the class or the option that is wrong.
     """
-    try:
-        plugin_class = _IMPORT.validate_python(use)
-    except ValidationError as error:
-        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise ConfigurationError(f"{place}: use: {use!r}: {reason}") from None
+    plugin_class = _imported(use, place)
+    methods = [m for m in sorted(get_protocol_members(seam)) if callable(getattr(seam, m))]
+    lacking = [method for method in methods if not hasattr(plugin_class, method)]
+    if not isinstance(plugin_class, type) or lacking:
+        because = f": it has no {lacking[0]}()" if lacking else ""
+        raise ConfigurationError(f"{place}: use: {use!r} is no class of a {seam.__name__}{because}")
     try:
         return plugin_class(**options)
     except ValidationError as error:
@@ -33,3 +39,15 @@ def build_plugin(use: str, options: Mapping[str, Any], place: str) -> Any:
         raise ConfigurationError(f"{where}: {reason}") from None
     except TypeError as error:
         raise ConfigurationError(f"{place}: {use}: {error}") from None
+
+
+def _imported(use: str, place: str) -> Any:
+    try:
+        return _IMPORT.validate_python(use)
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - a module may do anything when it is imported
+        reason = f"its module raises {type(error).__name__}"
+    raise ConfigurationError(f"{place}: use: {use!r}: {reason}")

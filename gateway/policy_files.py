@@ -1,17 +1,14 @@
 """A policy set as its author writes it: the shape of the YAML file, and what is wrong with one."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
     field_validator,
     model_validator,
@@ -20,14 +17,27 @@ from pydantic import (
 from gateway.errors import ConfigurationError
 from gateway.misspellings import nearest_key
 from gateway.signatures import signing_key
-from gateway.types import Action, Conversation, Message, OnError, OnFail, PolicyMode, Role, Stage
+from gateway.types import (
+    ROLES,
+    Action,
+    Conversation,
+    Message,
+    OnError,
+    OnFail,
+    PolicyMode,
+    Role,
+    Stage,
+)
+from gateway.yaml_files import YamlFile, parse_yaml
 
 _MAX_FILE_BYTES = 4_000_000
 
 Window = Literal["whole", "sentence"]
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 _Text = Annotated[str, Field(min_length=1)]
-Templates = Mapping[str, Mapping[str, _Text]]
+_Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+_Milliseconds = Annotated[int, Field(gt=0, strict=True)]
+Templates = Mapping[str, Mapping[_Language, _Text]]
 
 
 class _FromFile(BaseModel):
@@ -78,7 +88,7 @@ class HandoffSettings(_FromFile):
 
     url: Annotated[str, Field(pattern=r"^(https?://|\$\{)")]
     secret: str = ""
-    timeout_ms: PositiveInt = 3000
+    timeout_ms: _Milliseconds = 3000
 
     @field_validator("secret")
     @classmethod
@@ -112,8 +122,9 @@ class EntryFile(_FromFile):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     on_fail: OnFail
     mode: Annotated[PolicyMode, BeforeValidator(_unquoted_off)] = "enforce"
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ROLES
     on_error: OnError = "block"
-    timeout_ms: PositiveInt = 1000
+    timeout_ms: _Milliseconds = 1000
     window: Window = "whole"
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
     examples: tuple[Example, ...] = ()
@@ -131,19 +142,19 @@ class PolicyFile(_FromFile):
 
     policies: Annotated[tuple[EntryFile, ...], Field(min_length=1, max_length=200)]
     fallback: Fallback = Fallback()
-    templates: Templates = Field(default_factory=dict[str, Mapping[str, _Text]])
+    templates: Templates = Field(default_factory=dict[str, Mapping[_Language, _Text]])
 
 
 class ReadFile:
     """A valid policy file, and where in it its policies stand."""
 
-    def __init__(self, path: Path, node: yaml.Node | None, content: PolicyFile) -> None:
-        self._path, self._node = path, node
+    def __init__(self, path: Path, file: YamlFile, content: PolicyFile) -> None:
+        self._path, self._file = path, file
         self.content = content
 
     def place(self, index: int) -> str:
         """A policy's file, line, position and name, as an error message begins."""
-        line = _line(self._node, ("policies", index))
+        line = self._file.line(("policies", index))
         return f"{self._path}:{line}: policies.{index} {self.content.policies[index].name!r}"
 
 
@@ -153,21 +164,22 @@ def read_policy_file(path: Path) -> ReadFile:
     Raises:
         ConfigurationError: naming the file, the line, the key's path and what is wrong there.
     """
-    text = _read(path)
+    file = parse_yaml(_read(path), path)
     try:
-        node, content = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{path}{line}: not valid YAML") from None
-    try:
-        file = PolicyFile.model_validate(content)
+        content = PolicyFile.model_validate(file.content)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error, path, node)) from None
-    name, times = Counter(entry.name for entry in file.policies).most_common(1)[0]
-    if times > 1:
-        raise ConfigurationError(f"{path}: policies: the name {name!r} is given {times} times")
-    return ReadFile(path, node, file)
+        raise ConfigurationError(_explain(error, path, file)) from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: nested too deep") from None
+    names: set[str] = set()
+    for i, entry in enumerate(content.policies):
+        if entry.name in names:
+            line = file.line(("policies", i))
+            raise ConfigurationError(
+                f"{path}:{line}: policies: the name {entry.name!r} is given twice"
+            )
+        names.add(entry.name)
+    return ReadFile(path, file, content)
 
 
 def _read(path: Path) -> str:
@@ -179,7 +191,7 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"{path}: can't be read: {type(error).__name__}") from None
 
 
-def _explain(error: ValidationError, path: Path, node: yaml.Node | None) -> str:
+def _explain(error: ValidationError, path: Path, file: YamlFile) -> str:
     problems = error.errors(include_url=False, include_input=False)
     # A misspelt key is often a missing one too: the misspelling says more.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
@@ -188,23 +200,4 @@ def _explain(error: ValidationError, path: Path, node: yaml.Node | None) -> str:
     if problem["type"] == "extra_forbidden":
         message = f"unknown key{nearest_key(PolicyFile, location)}"
     where = ".".join(map(str, location)) or "the file"
-    return f"{path}:{_line(node, location)}: {where}: {message}"
-
-
-def _line(node: yaml.Node | None, location: Sequence[str | int]) -> int:
-    """The line of the deepest node on the way to a location that the file really has."""
-    line = 1
-    for key in location:
-        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            node = node.value[key]
-        elif isinstance(node, yaml.MappingNode):
-            pairs: Sequence[tuple[yaml.Node, yaml.Node]] = node.value
-            found = next(((k, v) for k, v in pairs if k.value == key), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-            continue
-        else:
-            break
-        line = node.start_mark.line + 1 if node is not None else line
-    return line
+    return f"{path}:{file.line(location)}: {where}: {message}"

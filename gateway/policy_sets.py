@@ -28,7 +28,7 @@ from gateway.policy_files import (
     read_policy_file,
 )
 from gateway.protocols import Policy
-from gateway.types import OnError, OnFail, PolicyMode, Stage
+from gateway.types import ROLES, OnError, OnFail, PolicyMode, Role, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class PolicyEntry:
     mode: PolicyMode = "enforce"
     on_error: OnError = "block"
     timeout_ms: int = 1000
+    roles: tuple[Role, ...] = ROLES
     window: Window = "whole"
     examples: tuple[Example, ...] = ()
 
@@ -104,9 +105,7 @@ async def opened(policy_sets: Iterable[PolicySet]) -> AsyncGenerator[None]:
 
 def _build(entry: EntryFile, environment: Mapping[str, str], place: str) -> PolicyEntry:
     options = substituted(dict(entry.options), environment, f"{place}: options")
-    policy = build_plugin(entry.use, options, place)
-    if not isinstance(policy, Policy):
-        raise ConfigurationError(f"{place}: use: {entry.use!r} is not a policy: it has no judge()")
+    policy = build_plugin(entry.use, options, place, Policy)
     return PolicyEntry(
         name=entry.name,
         policy=policy,
@@ -115,6 +114,7 @@ def _build(entry: EntryFile, environment: Mapping[str, str], place: str) -> Poli
         mode=entry.mode,
         on_error=entry.on_error,
         timeout_ms=entry.timeout_ms,
+        roles=entry.roles,
         window=entry.window,
         examples=entry.examples,
     )

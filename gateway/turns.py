@@ -1,11 +1,11 @@
-"""The turns of a conversation: those judged before, and the customer's read as one text."""
+"""The turns of a conversation: those judged before, and those of one author as one text."""
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.types import Conversation, Verdict
+from gateway.types import SYSTEM_ROLES, Conversation, Verdict
 
 _MOST_REMEMBERED = 4096
 _BEFORE_THE_LAST = 2000
@@ -47,13 +47,17 @@ def keys_of(conversation: Conversation) -> Sequence[bytes]:
 
 
 def turns_as_one(conversation: Conversation) -> tuple[str, int]:
-    """The customer's turns as one text, and where in it the last one begins (0: there is one).
+    """What the author of the last turn said up to now as one text, and where that turn begins.
 
-    Of what stands before the last turn the end counts, up to 2,000 characters.
+    0 where it is the first one. Texts of the roles "system" and "developer" are one author's: the
+    model is given them as one. Of what stands before the turn the end counts, up to 2,000
+    characters.
     """
-    *earlier, last = [m.content for m in conversation.messages if m.role == "user"]
-    before = "".join(f"{turn} " for turn in earlier)[-_BEFORE_THE_LAST:]
-    return before + last, len(before)
+    *earlier, last = conversation.messages
+    authors = SYSTEM_ROLES if last.role in SYSTEM_ROLES else (last.role,)
+    said = [message.content for message in earlier if message.role in authors]
+    before = "".join(f"{text} " for text in said)[-_BEFORE_THE_LAST:]
+    return before + last.content, len(before)
 
 
 def crossing(verdict: Verdict, border: int) -> Verdict:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from pydantic import JsonValue
 
@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 SYSTEM_ROLES: Final = ("system", "developer")
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
 Stage = Literal["input", "output", "tool"]
 Mode = Literal["quality", "balanced", "fast"]
 PolicyMode = Literal["enforce", "shadow", "off"]

@@ -49,16 +49,8 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             },
             lease=in_force.lease,
             reward=await _reward(stack, settings),
-            selector=_plugin(
-                settings.candidates.selection,
-                Selector,
-                "candidates.selection",
-            ),
-            stop_rule=_plugin(
-                settings.candidates.stop_rule,
-                StopRule,
-                "candidates.stop_rule",
-            ),
+            selector=_plugin(settings.candidates.selection, "candidates.selection", Selector),
+            stop_rule=_plugin(settings.candidates.stop_rule, "candidates.stop_rule", StopRule),
             ledger=ledger,
             rng=Random(secrets.randbits(128)),
             deadlines=Deadlines(
@@ -119,17 +111,13 @@ async def _upstream(stack: AsyncExitStack, model: ModelSettings, timeout_s: floa
 async def _reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:
     if settings.reward is None:
         return None
-    reward = _plugin(settings.reward, RewardModel, "reward")
+    reward = _plugin(settings.reward, "reward", RewardModel)
     await _enter(stack, reward)
     return reward
 
 
-def _plugin(entry: Plugin, seam: type[T], place: str) -> T:
-    """The plug-in of an entry, which must be what its place is for."""
-    plugin = build_plugin(entry.use, entry.options, place)
-    if not isinstance(plugin, seam):
-        raise ConfigurationError(f"{place}: use: {entry.use!r} is not a {seam.__name__}")
-    return plugin
+def _plugin(entry: Plugin, place: str, seam: type[T]) -> T:
+    return build_plugin(entry.use, entry.options, place, seam)
 
 
 async def _enter(stack: AsyncExitStack, plugin: Any) -> None:

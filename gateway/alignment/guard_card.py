@@ -14,7 +14,7 @@ from gateway.alignment.guard_evaluation import Calibration, Guards, Told, calibr
 from gateway.errors import ConfigurationError
 from gateway.types import JsonValue
 from policies.classifier import Classifier
-from policies.encoder import CARD_FILE, MODEL_FILE, TOKENIZER_FILE
+from policies.network import CARD_FILE, MODEL_FILE, TOKENIZER_FILE
 
 # Windows overlap by a quarter, so that an attack of a sentence stands whole in one of them.
 _STRIDE_SHARE = 0.75

@@ -31,7 +31,7 @@ from gateway.alignment.guard_data import HEADS, LabelledText, embedded, fragment
 from gateway.alignment.guard_network import GuardNetwork, TokenRow
 from gateway.errors import ConfigurationError
 from gateway.normalisation import normalise
-from policies.encoder import MODEL_FILE, TOKENIZER_FILE, load_tokenizer
+from policies.network import MODEL_FILE, TOKENIZER_FILE, load_tokenizer
 
 BASE_WEIGHTS = "model.safetensors"
 _WARM_UP = 0.1
@@ -56,7 +56,7 @@ class TrainingSettings:
     max_tokens: Annotated[int, Field(ge=16, le=512)] = 64
     most_per_source: Annotated[int, Field(ge=1)] = 2000
     embedded: Annotated[int, Field(ge=0)] = 1000
-    fragments: Annotated[int, Field(ge=0)] = 1500
+    fragments: Annotated[int, Field(ge=0)] = 2000
     epochs: Annotated[int, Field(ge=0)] = 3
     rows_per_step: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4

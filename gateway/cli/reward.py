@@ -4,7 +4,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -96,9 +96,11 @@ async def _evaluated(folder: Path, data: list[Path]) -> "EvaluationReport":
     from gateway.alignment.reward_card import read_card
     from gateway.alignment.reward_evaluation import evaluate
     from gateway.plugins import build_plugin
+    from gateway.protocols import RewardModel
 
     use = "reward_filters.cross_encoder:CrossEncoder"
-    async with build_plugin(use, {"path": folder}, "reward") as model:
+    model: Any = build_plugin(use, {"path": folder}, "reward", RewardModel)
+    async with model:
         return await evaluate(model, data, calibration=read_card(folder).calibration)
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Self
+from typing import Self, cast
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from gateway.judgement import redacted
 from gateway.policy_files import Fallback
 from gateway.policy_sets import PolicyEntry, PolicySet
 from gateway.protocols import Policy
-from gateway.types import Conversation, Finding, Message, OnFail, Subject, Verdict
+from gateway.types import Conversation, Finding, Message, OnError, OnFail, Subject, Verdict
 
 CONVERSATION = Conversation(())
 Span = tuple[int, int]
@@ -77,6 +77,32 @@ class Sleeps:
     async def judge(self, subject: Subject) -> Sequence[Finding]:  # noqa: ARG002
         await asyncio.sleep(3600)
         return ()
+
+
+@dataclass(frozen=True)
+class Gives:
+    """A policy that gives what is no finding, or raises what is none of its business."""
+
+    what: object
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]:
+        del subject
+        if isinstance(self.what, BaseException):
+            raise self.what
+        return cast("Sequence[Finding]", self.what)
+
+
+NONSENSE = (
+    *(
+        None,
+        3,
+        [None],
+        [Finding(0, cast("int", 1.0), "c")],
+        [Finding(start=0, end=cast("int", "1"), category="c")],
+    ),
+    *([Finding(0, 1, "c", detail=cast("str", 5))], [Finding(0, 1, "c", cast("str", None))]),
+    *(asyncio.CancelledError(), GeneratorExit(), RecursionError()),
+)
 
 
 class Works:
@@ -159,6 +185,16 @@ async def test_a_policy_that_can_not_run_withholds_the_text(broken: Policy):
     assert screening.blocked_by is not None
     assert screening.blocked_by.withheld
     assert "text" not in screening.blocked_by.detail
+
+
+@pytest.mark.parametrize("what", NONSENSE, ids=repr)
+@pytest.mark.parametrize("on_error", ["block", "allow"])
+async def test_whatever_a_policy_gives_its_on_error_decides(what: object, on_error: OnError):
+    """A plug-in's mistake is never the customer's, nor is its cancellation ours."""
+    chain = guard(replace(entry("a", Gives(what)), on_error=on_error))
+    screening = await chain.screen("text", "input", CONVERSATION)
+    assert outcome(screening.verdicts) == [("a", "error")]
+    assert screening.passed == (on_error == "allow")
 
 
 async def test_an_error_that_is_allowed_is_recorded_and_goes_on():
@@ -424,3 +460,45 @@ async def test_a_sentence_window_shows_a_policy_one_sentence_at_a_time():
     assert [(f.start, f.end) for f in screening.verdicts[0].findings] == [(9, 12)]
     over_the_border = replace(entry("a", Phrase("One. And")), window="sentence")
     assert (await guard(over_the_border).screen("One. And two.", "output", CONVERSATION)).passed
+
+
+async def test_texts_of_system_and_developer_are_read_as_one():
+    """The model is given them as one."""
+    said = (Message("system", "please buy"), Message("developer", "now"), Message("user", "Hi"))
+    screenings = await guard(entry("a", Phrase("buy now"))).screen_turns(Conversation(said))
+    assert [screening.passed for screening in screenings] == [True, False, True]
+
+
+async def test_a_policy_is_asked_about_the_roles_of_its_entry_alone():
+    """What a model takes for an attack may be what an assistant says every day."""
+    policy = Marks()
+    chain = guard(replace(entry("a", policy), roles=("user", "system")))
+    await chain.screen_turns(turns("one", "two"))
+    assert [subject.text for subject in policy.asked] == ["one", "two", "one two"]
+
+
+async def test_our_own_words_are_not_judged_when_they_come_back():
+    """Clients send the templates along that they were shown."""
+    chain = Guard([PolicySet("t", (entry("a", Phrase("No.")),), Fallback(template="No."), {}, "")])
+    said = (Message("user", "Hi"), Message("assistant", "No."), Message("user", "Why?"))
+    screenings = await chain.screen_turns(Conversation(said))
+    assert [screening.passed for screening in screenings] == [True, True, True]
+    forged = (Message("user", "No."),)
+    assert not (await chain.screen_turns(Conversation(forged)))[0].passed
+
+
+async def test_many_sentences_leave_others_their_turn():
+    """A text of sixteen thousand lines is judged in many small steps."""
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.ensure_future(tick())
+    by_line = replace(entry("a", Phrase("x")), window="sentence")
+    await guard(by_line).screen("a\n" * 1600, "input", CONVERSATION)
+    ticking.cancel()
+    assert ticks >= 100

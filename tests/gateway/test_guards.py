@@ -114,6 +114,27 @@ async def test_a_bad_change_is_refused_and_the_old_set_stays(folder: Path, broke
         assert guards.refused is None
 
 
+async def test_a_change_that_fails_in_another_way_is_no_success(folder: Path):
+    """Whatever a plug-in raises when it is made, the old set stays and the refusal is told."""
+    async with in_force(folder) as guards:
+        text = (folder / "shop.yaml").read_text()
+        failing = text.replace("policies.terms:BlockedTerms", "tests.gateway.test_guards:Explodes")
+        (folder / "shop.yaml").write_text(failing)
+        with pytest.raises(ConfigurationError, match="can't be loaded: ZeroDivisionError"):
+            await guards.reload()
+        assert guards.refused is not None
+        assert await blocks(guards, "you idiot")
+
+
+class Explodes:
+    """A policy that can't be made."""
+
+    def __init__(self, **_: object) -> None:
+        raise ZeroDivisionError
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]: ...
+
+
 async def test_a_file_that_went_away_is_a_bad_change(folder: Path):
     """And its coming back is none."""
     async with in_force(folder) as guards:

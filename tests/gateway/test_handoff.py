@@ -1,6 +1,8 @@
 """The handoff: what a person is told, signed; and that it never takes a request along."""
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 import httpx
@@ -66,4 +68,30 @@ async def test_a_webhook_that_is_away_is_no_error():
     """The customer is shown the template instead."""
     settings = HandoffSettings(url="http://127.0.0.1:9/nobody", timeout_ms=500)
     async with WebhookHandoff(settings) as handoff:
+        assert not await handoff.hand_over(EXCHANGE)
+
+
+async def drip() -> AsyncGenerator[bytes]:
+    while True:
+        yield b"."
+        await asyncio.sleep(0.01)
+
+
+async def test_what_a_webhook_answers_beside_its_status_is_not_waited_for():
+    """A body without an end would keep the customer waiting."""
+    settings = HandoffSettings(url="http://127.0.0.1:9/handoff")
+    endless = httpx.MockTransport(lambda _: httpx.Response(200, content=drip()))
+    async with WebhookHandoff(settings, transport=endless) as handoff, asyncio.timeout(20):
+        assert await handoff.hand_over(EXCHANGE)
+
+
+async def test_a_webhook_that_is_late_is_not_waited_for():
+    """However it spreads its bytes over time."""
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(3600)
+        return httpx.Response(200, request=request)
+
+    settings = HandoffSettings(url="http://127.0.0.1:9/handoff", timeout_ms=50)
+    async with WebhookHandoff(settings, transport=httpx.MockTransport(hang)) as handoff:
         assert not await handoff.hand_over(EXCHANGE)

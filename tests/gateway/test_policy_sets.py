@@ -67,6 +67,11 @@ def test_a_set_is_what_its_file_says(load: Load):
         ("name: short", "name: ''", r":2: policies.0.name"),
         ("name: short", "name: " + "x" * 99, r"policies.0.name"),
         ("resample: 2", "resample: 1000", r"fallback.resample"),
+        ("options:", "timeout_ms: true\n    options:", r":6: .*timeout_ms"),
+        ("options:", "roles: [user, users]\n    options:", r":6: .*roles.1"),
+        ("{en: ", "{english: ", r"templates.size.english"),
+        ("on_fail: block", "on_fail: block\n    on_fail: flag", r":6: the key 'on_fail' is given"),
+        ("{max_characters: 5}", "&o {max_characters: 5, x: *o}", r":6: refers to itself"),
         ('{text: "1",', '{text: "1", stage: tool,', r"stage 'tool'"),
         (
             '{text: "1",',
@@ -92,7 +97,7 @@ def test_a_name_is_given_once(load: Load):
     """Verdicts are told apart by it."""
     first, rest = SET.split("fallback", 1)
     twice = first + first.removeprefix("policies:\n") + "fallback" + rest
-    with pytest.raises(ConfigurationError, match="'short' is given 2 times"):
+    with pytest.raises(ConfigurationError, match=r":9: policies: the name 'short' is given twice"):
         load(twice)
 
 

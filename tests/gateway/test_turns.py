@@ -39,8 +39,8 @@ def test_what_is_recalled_took_no_time():
     assert memory.recall(b"a") == [Verdict("p", "input", "pass", enforced=True)]
 
 
-def test_the_customers_turns_read_as_one_text():
-    """The assistant's are left out, and of much that was said before only the end counts."""
+def test_the_turns_of_one_author_read_as_one_text():
+    """Others' are left out, and of much that was said before only the end counts."""
     turns = [Message("user", "one"), Message("assistant", "no"), Message("user", "two")]
     assert turns_as_one(Conversation(tuple(turns))) == ("one two", 4)
     assert turns_as_one(Conversation(tuple(turns[:1]))) == ("one", 0)

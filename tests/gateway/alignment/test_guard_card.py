@@ -11,7 +11,8 @@ from gateway.alignment.guard_data import HEADS, SHIPPED_DATA, measured, read_row
 from gateway.alignment.guard_evaluation import scored
 from gateway.errors import ConfigurationError
 from gateway.types import JsonValue
-from policies.encoder import MODEL_FILE, SHIPPED_WEIGHTS, TOKENIZER_FILE
+from policies.encoder import SHIPPED_WEIGHTS
+from policies.network import MODEL_FILE, TOKENIZER_FILE
 
 
 def test_a_card_comes_back_as_it_was_written(tmp_path: Path):
