@@ -29,9 +29,11 @@ def refused_input(exchange: Exchange, guard: Guard) -> Exchange | None:
     A policy that could not run is not a block: that is an outage, and has no choices.
     """
     blocking = [s.blocked_by for s in exchange.input_screenings]
-    if any(verdict is not None and verdict.action == "error" for verdict in blocking):
+    last = blocking[-1]
+    refused = last is not None and last.action != "error"
+    if not refused and any(v is not None and v.action == "error" for v in blocking):
         return replace(exchange, outcome="guard_failed")
-    if (last := blocking[-1]) is None:
+    if last is None:
         return None
     text = guard.template(last.category or "default", _last_words(exchange))
     choices = tuple(_template(i, text) for i in range(exchange.request.n_choices))

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from gateway.judgement import judge, redacted
 from gateway.normalisation import normalise
@@ -25,8 +26,9 @@ def _of_no_known_language(_: str) -> str | None:
 class Guard:
     """Several policy sets as one: the first set's policies come first, and so on.
 
-    The fallback is that of the first set; a template is taken from the first set that has it.
-    `language_of` says what language (ISO 639-1) a customer writes in, or None.
+    What is shown and done in the place of an answer is told by the last set that says it: a set
+    that is added to the shipped one speaks in its stead. `language_of` says what language
+    (ISO 639-1) a customer writes in, or None.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class Guard:
         """Names exactly what judges: sha256 over the digests of the sets, in their order."""
         return self._digest
 
-    @property
+    @cached_property
     def fallback(self) -> Fallback:
-        return self._sets[0].fallback
+        stated = [s.fallback.model_dump(exclude_unset=True) for s in self._sets]
+        return Fallback.model_validate({k: v for fallback in stated for k, v in fallback.items()})
 
     def template(self, category: str, addressee: str = "") -> str:
         """What a customer reads in place of a text blocked for `category`.
@@ -78,7 +81,7 @@ class Guard:
         found = (
             s.templates[key][tongue]
             for key, tongue in wanted
-            for s in self._sets
+            for s in reversed(self._sets)
             if key in s.templates and tongue in s.templates[key]
         )
         return next(found, self.fallback.template)
@@ -113,7 +116,8 @@ class Guard:
 
         What was judged before is remembered, so that of a conversation that goes on only the new
         turns cost something. The turns of one author are also read as one text, since a phrase
-        may be spread over them: what is found across the border of a turn counts against it.
+        may be spread over them: what a policy that holds nothing open finds across the border of a
+        turn counts against it.
         """
         screenings: list[Screening] = []
         for i, key in enumerate(keys_of(conversation)):
@@ -122,6 +126,7 @@ class Guard:
             if verdicts is None:
                 verdicts = await self._judge_turn(conversation.until(i))
                 self._memory.keep(key, verdicts)
+                await asyncio.sleep(0)  # whatever else waits has its turn between two turns
             screenings.append(_screening(turn.content, verdicts))
         return tuple(screenings)
 
@@ -162,7 +167,9 @@ class Guard:
 
         subject = Subject(text, "input", conversation, normalise, conversation.messages[-1].role)
         asked = self._asked(subject)
-        blocking = [e for e in asked if e.on_fail == "block" and e.mode == "enforce"]
+        # A model's finding is a window, which says nothing of where in it the phrase stands.
+        exact = [e for e in asked if not e.waits]
+        blocking = [e for e in exact if e.on_fail == "block" and e.mode == "enforce"]
         verdicts = await _verdicts(blocking, subject, stops)
         return [crossing(verdict, border) for verdict in verdicts if stops(verdict)]
 

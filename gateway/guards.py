@@ -83,43 +83,39 @@ class Guards:
             yield generation.guard((*self._store.always_on, *added))
 
     async def reload(self) -> bool:
-        """Put changed files in force; whether anything has changed.
+        """Load the files anew and put them in force if they say something else: whether they do.
 
         Raises:
             ConfigurationError: the files are not valid, or an example fails. What was in force
                 stays so, and `refused` says why.
         """
         async with self._turn:
-            stamp = self._store.stamp()
-            if stamp != self._tried:
-                self._tried = stamp
-                self.refused = None
-                try:
-                    return await self._replace()
-                except ConfigurationError as error:
-                    self.refused = str(error)
-                    raise
-                except Exception as error:
-                    self.refused = f"the policy sets can't be loaded: {type(error).__name__}"
-                    raise ConfigurationError(self.refused) from error
-            if self.refused is not None:
-                raise ConfigurationError(self.refused)
-            return False
+            self._tried = self._store.stamp()
+            try:
+                changed = await self._replace()
+            except ConfigurationError as error:
+                self.refused = str(error)
+                raise
+            except Exception as error:
+                self.refused = f"the policy sets can't be loaded: {type(error).__name__}"
+                raise ConfigurationError(self.refused) from error
+            self.refused = None
+            return changed
 
     async def _replace(self) -> bool:
         fresh = await self._open()
+        if fresh.digests == self._current.digests:
+            await fresh.close()
+            return False
         try:
             await _try(fresh)
         except BaseException:
             await fresh.close()
             raise
-        before = self._current
+        self._retired.append(self._current)
         self._current = fresh
-        self._retired.append(before)
         await self._sweep()
-        return {s.name: s.digest for s in before.sets.values()} != {
-            s.name: s.digest for s in fresh.sets.values()
-        }
+        return True
 
     async def _open(self) -> "_Generation":
         sets = await asyncio.to_thread(self._store.load)
@@ -171,6 +167,10 @@ class _Generation:
         self._stack = stack
         self._guards: dict[tuple[str, ...], Guard] = {}
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        return {name: policy_set.digest for name, policy_set in self.sets.items()}
+
     @contextmanager
     def in_use(self) -> Generator[Self]:
         self.users += 1
@@ -188,7 +188,7 @@ class _Generation:
             self._guards[names] = Guard(
                 [self.sets[name] for name in names],
                 language_of=self._language_of,
-                handoff=self._handoffs.get(names[0]),
+                handoff=next((h for n in reversed(names) if (h := self._handoffs.get(n))), None),
             )
         return self._guards[names]
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from gateway.policy_sets import PolicyEntry
+from gateway.protocols import PolicyFailure
 from gateway.types import Finding, Subject, Verdict
 from gateway.windows import sentences
 
@@ -35,8 +36,9 @@ async def judge(entry: PolicyEntry, subject: Subject) -> Verdict:
     except (Exception, asyncio.CancelledError, GeneratorExit) as error:
         if _is_called_off(error):
             raise
-        # Whatever it was, the policy did not run. Its message is left out: it may quote the text.
-        return _error(entry, subject, started, f"raised {type(error).__name__}")
+        # Whatever it was, the policy did not run. Other messages may quote the text.
+        told = f": {error}" if isinstance(error, PolicyFailure) else ""
+        return _error(entry, subject, started, f"raised {type(error).__name__}{told}")
     if _since(started) > entry.timeout_ms:
         return _late(entry, subject, started)
     return Verdict(

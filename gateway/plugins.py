@@ -1,6 +1,11 @@
 """Builds a plug-in from `use: package.module:Class` and its options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any, TypeVar
 
 from pydantic import ImportString, TypeAdapter, ValidationError
@@ -36,6 +41,10 @@ def build_plugin(use: str, options: Mapping[str, Any], place: str, seam: type[T]
         problem = next(unknown, problems[0])
         where = ": ".join((place, use, *(str(part) for part in problem["loc"])))
         reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "unexpected_keyword_argument":
+            reason = f"no such option{_nearest(str(problem['loc'][-1]), _options(plugin_class))}"
+        elif problem["type"] == "tuple_type":
+            reason = "a list is meant here"
         raise ConfigurationError(f"{where}: {reason}") from None
     except TypeError as error:
         raise ConfigurationError(f"{place}: {use}: {error}") from None
@@ -50,4 +59,25 @@ def _imported(use: str, place: str) -> Any:
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - a module may do anything when it is imported
         reason = f"its module raises {type(error).__name__}"
-    raise ConfigurationError(f"{place}: use: {use!r}: {reason}")
+    raise ConfigurationError(f"{place}: use: {use!r}: {reason}{_nearest_class(use)}")
+
+
+def _nearest_class(use: str) -> str:
+    """The class or the module that was probably meant."""
+    module_name, _, class_name = use.partition(":")
+    package_name, _, name = module_name.rpartition(".")
+    try:
+        return _nearest(class_name, dir(import_module(module_name)))
+    except Exception:  # noqa: BLE001 - then it is the module that is not there, or fails
+        spec = find_spec(package_name) if package_name.isidentifier() else None
+        folders = spec.submodule_search_locations if spec is not None else None
+        return _nearest(name, [module.name for module in iter_modules(folders or [""])])
+
+
+def _options(plugin_class: type) -> list[str]:
+    return [field.name for field in fields(plugin_class)] if is_dataclass(plugin_class) else []
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -32,6 +32,14 @@ from gateway.yaml_files import YamlFile, parse_yaml
 
 _MAX_FILE_BYTES = 4_000_000
 
+# What pydantic says of its own types, in the words of YAML.
+_MEANT = {
+    "tuple_type": "a list is meant here, such as [input, output]",
+    "dict_type": "keys with values are meant here, such as {en: text}",
+    "model_type": "keys with values are meant here",
+    "model_attributes_type": "keys with values are meant here",
+}
+
 Window = Literal["whole", "sentence"]
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 _Text = Annotated[str, Field(min_length=1)]
@@ -196,8 +204,12 @@ def _explain(error: ValidationError, path: Path, file: YamlFile) -> str:
     # A misspelt key is often a missing one too: the misspelling says more.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     location = problem["loc"]
-    message = problem["msg"]
+    message = _MEANT.get(problem["type"], problem["msg"])
     if problem["type"] == "extra_forbidden":
         message = f"unknown key{nearest_key(PolicyFile, location)}"
+    elif problem["type"] == "string_pattern_mismatch" and location[-1] == "name":
+        message = "lower case letters, digits, - and _, a letter first"
+    elif not location:
+        message = f"a file has the keys {', '.join(PolicyFile.model_fields)}"
     where = ".".join(map(str, location)) or "the file"
     return f"{path}:{file.line(location)}: {where}: {message}"

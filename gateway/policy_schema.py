@@ -46,6 +46,9 @@ def policy_file_schema() -> Json:
     for use, kind in kinds.items():
         options = TypeAdapter(kind).json_schema()
         definitions |= options.pop("$defs", {})
+        for option in options["properties"].values():
+            if option.get("format") == "path":
+                option.pop("default", None)  # where the package lies on this machine
         options["description"] = options.get("description", "").partition("\n\n")[0]
         conditions.append(_where_used(use, options))
     entry: Json = definitions[EntryFile.__name__]

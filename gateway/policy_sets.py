@@ -90,17 +90,23 @@ async def opened(policy_sets: Iterable[PolicySet]) -> AsyncGenerator[None]:
     """Enter every policy that holds something open; leave them at the end.
 
     Raises:
-        ConfigurationError: a policy needs a package of an extra that is not installed.
+        ConfigurationError: naming the policy that can't be opened, and why.
     """
     async with AsyncExitStack() as stack:
-        for entry in (e for s in policy_sets for e in s.entries if e.waits):
-            try:
-                await stack.enter_async_context(
-                    cast("AbstractAsyncContextManager[Any]", entry.policy)
-                )
-            except ImportError as error:
-                raise ConfigurationError(f"policy {entry.name!r}: {error}") from error
+        for policy_set in policy_sets:
+            for entry in policy_set.entries:
+                if entry.waits:
+                    await _open(entry, policy_set.name, stack)
         yield
+
+
+async def _open(entry: PolicyEntry, policy_set: str, stack: AsyncExitStack) -> None:
+    try:
+        await stack.enter_async_context(cast("AbstractAsyncContextManager[Any]", entry.policy))
+    except Exception as error:
+        # No customer's text has come near it, so that its message may be shown.
+        where = f"policy {entry.name!r} of {policy_set!r} can't be opened"
+        raise ConfigurationError(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def _build(entry: EntryFile, environment: Mapping[str, str], place: str) -> PolicyEntry:
@@ -122,7 +128,8 @@ def _build(entry: EntryFile, environment: Mapping[str, str], place: str) -> Poli
 
 def _fallback(fallback: Fallback, environment: Mapping[str, str], place: str) -> Fallback:
     try:
-        return Fallback.model_validate(substituted(fallback.model_dump(), environment, place))
+        stated = fallback.model_dump(exclude_unset=True)
+        return Fallback.model_validate(substituted(stated, environment, place))
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in problem["loc"])

@@ -9,6 +9,8 @@ from gateway.config import PoliciesSettings
 from gateway.errors import ConfigurationError
 from gateway.policy_sets import PolicySet, load_policy_set
 
+SHIPPED_SETS = Path(shipped_policies.__file__).parent
+
 
 class PolicyStore:
     """The files of the sets that the settings name."""
@@ -44,8 +46,7 @@ class PolicyStore:
         return {name: self._path(name) for name in names}
 
     def _path(self, name: str) -> Path:
-        shipped = Path(shipped_policies.__file__).parent
-        folders = [f for f in (self._settings.folder, shipped) if f is not None]
+        folders = [f for f in (self._settings.folder, SHIPPED_SETS) if f is not None]
         places = [folder / f"{name}.yaml" for folder in folders]
         found = next((path for path in places if path.is_file()), None)
         if found is None:

@@ -8,7 +8,9 @@ from gateway.config import GatewaySettings, LedgerSettings
 from gateway.errors import ConfigurationError
 from gateway.ledger.schema import upgrade
 from gateway.policy_examples import ExampleResult, explained, run_examples
+from gateway.policy_files import read_policy_file
 from gateway.policy_sets import PolicySet
+from gateway.policy_store import SHIPPED_SETS
 from gateway.protocols import Selector
 from gateway.wiring import live_gateway
 
@@ -74,11 +76,28 @@ def _remarks(settings: GatewaySettings, selector: Selector) -> list[str]:
 
 def _policy_remarks(policy_sets: Sequence[PolicySet]) -> list[str]:
     entries = [(f"{s.name}/{entry.name}", entry) for s in policy_sets for entry in s.entries]
-    shadows = [name for name, entry in entries if entry.mode == "shadow"]
-    untried = [name for name, entry in entries if entry.mode != "off" and not entry.examples]
-    remarks: list[str] = []
-    if shadows:
-        remarks.append(f"in shadow mode, recorded and without effect: {', '.join(shadows)}")
-    if untried:
-        remarks.append(f"without an example that would show a mistake: {', '.join(untried)}")
-    return remarks
+    in_chats = {"input", "output"}
+    named = {
+        "in shadow mode, recorded and without effect": [
+            name for name, entry in entries if entry.mode == "shadow"
+        ],
+        "without an example that would show a mistake": [
+            name for name, entry in entries if entry.mode != "off" and not entry.examples
+        ],
+        "at the stage tool alone, so that no chat is judged by it": [
+            name for name, entry in entries if not in_chats & set(entry.stages)
+        ],
+        "not in your set, which takes the place of the shipped one of its name": [
+            f"{s.name}/{name}" for s in policy_sets for name in _left_out(s)
+        ],
+    }
+    return [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+
+
+def _left_out(policy_set: PolicySet) -> list[str]:
+    """Policies of the shipped set of that name which a set in its place does not have."""
+    shipped = SHIPPED_SETS / f"{policy_set.name}.yaml"
+    if not shipped.is_file():
+        return []
+    own = {entry.name for entry in policy_set.entries}
+    return [e.name for e in read_policy_file(shipped).content.policies if e.name not in own]

@@ -46,6 +46,10 @@ class Upstream(Protocol):
         ...
 
 
+class PolicyFailure(Exception):
+    """A policy could not run. Its message is shown and logged: it never quotes the text."""
+
+
 @runtime_checkable
 class Policy(Protocol):
     """Finds what must not stand in a text. What then happens is the policy set's to say."""

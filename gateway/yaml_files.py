@@ -57,9 +57,10 @@ def parse_yaml(text: str, path: Path) -> YamlFile:
         content: Any = None if node is None else loader.construct_document(node)  # pyright: ignore[reportUnknownMemberType]  # the stub leaves it untyped
         return YamlFile(content, node)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{path}{line}: not valid YAML") from None
+        because = f": {problem}" if problem else ""
+        raise ConfigurationError(f"{path}{line}: not valid YAML{because}") from None
     finally:
         loader.dispose()
 

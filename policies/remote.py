@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import httpx
 
+from gateway.protocols import PolicyFailure
+
 _LONGEST_S = 60.0  # the entry's timeout_ms ends a call long before; this is for who sets none
 _MOST_BYTES = 1_000_000
 
 
-class RemoteFailure(Exception):
+class RemoteFailure(PolicyFailure):
     """The server gave no answer that could be used. Says how it failed, never what it said."""
 
 

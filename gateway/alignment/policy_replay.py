@@ -35,8 +35,10 @@ async def replay(
     """
 
     @lru_cache(_COMBINATIONS)
-    def trial_of(added: tuple[str, ...]) -> Trial:
-        return Trial(on_trial.judging(added), in_force.judging(added))
+    def trial_of(added: tuple[str, ...], *, same_policies: bool) -> Trial:
+        # What another server found under other policies may have been found with other options.
+        known = in_force.judging(added) if same_policies else ()
+        return Trial(on_trial.judging(added), known)
 
     @lru_cache(_COMBINATIONS)
     def digest_of(added: tuple[str, ...]) -> str:
@@ -46,11 +48,12 @@ async def replay(
     for exchange, events in history:
         added = exchange.request.policy_sets
         texts = [t for t in recorded_texts(exchange, events) if seen.first_time(exchange, t)]
-        trial = trial_of(added)
+        same_policies = exchange.policy_digest == digest_of(added)
+        trial = trial_of(added, same_policies=same_policies)
         judged = [(text, await trial.judge(text)) for text in texts]
         _count(counts, exchange, judged)
         counts.missing_sets.update(in_force.missing(added))
-        counts.other_policies += exchange.policy_digest != digest_of(added)
+        counts.other_policies += not same_policies
         report(counts.exchanges, in_all)
     return counts.report([entry.name for entry in on_trial.entries if is_remote(entry)])
 

@@ -39,9 +39,6 @@ MaxNewlyBlocked = Annotated[
 app = typer.Typer(
     no_args_is_help=True, help="The policy sets, and the models that some policies ask."
 )
-app.command()(guard.gather)
-app.command()(guard.train)
-app.command(name="eval")(guard.evaluate)
 
 
 @app.callback()
@@ -161,3 +158,8 @@ async def _replay(
 
     async with opened((*on_trial.always, *on_trial.optional)):
         return await replay(history, in_force, on_trial, progress)
+
+
+app.command()(guard.gather)
+app.command()(guard.train)
+app.command(name="eval")(guard.evaluate)

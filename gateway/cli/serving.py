@@ -83,6 +83,7 @@ def _announce(settings: "GatewaySettings", host: str, port: int) -> None:
     table.add_row("[bold green]Winnow is serving[/]", f"[bold]{url}[/]")
     table.add_row("base_url for an OpenAI SDK", f"{url}/v1")
     table.add_row("models", ", ".join(settings.models))
+    table.add_row("policy sets", ", ".join(settings.policies.sets))
     if not settings.auth.required:
         table.add_row("access", "demo: no API key needed from this machine (winnow keys create)")
     console.print(table)

@@ -103,6 +103,17 @@ def test_check_names_policies_that_only_watch_or_were_never_tried(tmp_path: Path
     assert "without an example that would show a mistake: mine/words" in told
 
 
+def test_check_names_what_a_set_in_place_of_the_shipped_one_leaves_out(tmp_path: Path):
+    """A copy of an older version has none of the policies that came since."""
+    (tmp_path / "default.yaml").write_text((POLICY % "block").replace("output", "tool"))
+    path = tmp_path / "winnow.yaml"
+    path.write_text(CONFIG + "policies: {folder: .}\n")
+    told = run("check", "-c", str(path))
+    assert "not in your set" in told
+    assert "default/injection-rules, " in told
+    assert "no chat is judged by it: default/words" in told
+
+
 @pytest.mark.parametrize(("expect", "code"), [("block", 0), ("pass", 1)])
 def test_policy_test_runs_the_examples_of_ones_own_set(tmp_path: Path, expect: str, code: int):
     """And fails when one of them fails."""

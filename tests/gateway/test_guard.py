@@ -15,7 +15,7 @@ from gateway.guard import Guard
 from gateway.judgement import redacted
 from gateway.policy_files import Fallback
 from gateway.policy_sets import PolicyEntry, PolicySet
-from gateway.protocols import Policy
+from gateway.protocols import Policy, PolicyFailure
 from gateway.types import Conversation, Finding, Message, OnError, OnFail, Subject, Verdict
 
 CONVERSATION = Conversation(())
@@ -197,6 +197,16 @@ async def test_whatever_a_policy_gives_its_on_error_decides(what: object, on_err
     assert screening.passed == (on_error == "allow")
 
 
+async def test_only_a_failure_that_is_meant_to_be_told_is():
+    """Any other message may quote the text."""
+    told = guard(entry("a", Gives(PolicyFailure("the server answered HTTP 500"))))
+    screening = await told.screen("text", "input", CONVERSATION)
+    assert screening.verdicts[0].detail == "raised PolicyFailure: the server answered HTTP 500"
+    untold = guard(entry("a", Gives(RuntimeError("text"))))
+    screening = await untold.screen("text", "input", CONVERSATION)
+    assert screening.verdicts[0].detail == "raised RuntimeError"
+
+
 async def test_an_error_that_is_allowed_is_recorded_and_goes_on():
     """The next policy has its say."""
     chain = guard(replace(entry("a", Raises()), on_error="allow"), entry("b", Marks()))
@@ -305,6 +315,25 @@ def test_a_template_is_looked_for_from_the_special_to_the_general():
     assert of("c", "Guten Tag") == "d-de"
     assert of("a", "Hello") == "a-en"
     assert of("c") == "last"
+
+
+def test_what_a_later_set_says_goes_before():
+    """Who adds a set to the shipped one speaks in its stead; what it does not state stays."""
+    shipped = PolicySet("a", (), Fallback(resample=4, template="a"), {"x": {"en": "xa"}}, "")
+    own = PolicySet("b", (), Fallback(template="b"), {"x": {"en": "xb"}}, "")
+    both = Guard([shipped, own])
+    assert (both.fallback.resample, both.fallback.template) == (4, "b")
+    assert (both.template("x"), both.template("y")) == ("xb", "b")
+
+
+async def test_across_turns_only_what_holds_nothing_is_asked():
+    """A model's finding says nothing of where in its window the phrase stands."""
+    model = Waits()
+    model.answers.set()
+    chain = guard(entry("a", model))
+    await chain.screen_turns(turns("one"))
+    await chain.screen_turns(turns("one", "two"))
+    assert [subject.text for subject in model.asked] == ["one", "ok", "two"]
 
 
 def test_the_digest_names_the_sets_and_their_order():

@@ -230,6 +230,15 @@ async def test_an_older_turn_that_was_refused_does_not_end_the_conversation(pipe
     assert sent == ["[removed]", "Let us stay polite.", "sorry, where is my order?"]
 
 
+async def test_a_last_turn_that_is_blocked_is_refused_whatever_failed_before(pipeline: Pipeline):
+    """An outage that changes nothing is none."""
+    request = asking()
+    said = (Message("user", "crash"), Message("assistant", "Yes?"), Message("user", "bad"))
+    conversation = replace(request.conversation, messages=said)
+    exchange = await complete(pipeline, replace(request, conversation=conversation))
+    assert exchange.outcome == "blocked_input"
+
+
 async def test_when_all_are_blocked_the_template_is_sent(pipeline: Pipeline):
     """A block is an answer, not an error."""
     exchange = await complete(with_script(pipeline, Line("bad"))[0], asking())

@@ -27,6 +27,9 @@ def test_a_class_is_built_with_its_options():
         ("reward_filters.soft_best_of_n:SoftBestOfN", {"temperature": -1}, "temperature"),
         ("math:pi", {}, "math:pi"),
         ("..terms:X", {}, "..terms:X"),
+        ("policies.terms:BlockedTerm", {}, "did you mean 'BlockedTerms'?"),
+        ("policies.term:BlockedTerms", {}, "did you mean 'terms'?"),
+        ("reward_filters.soft_best_of_n:SoftBestOfN", {"temprature": 1}, "'temperature'?"),
         (
             "policies.size:MaximumSize",
             {"max_characters": 1},

@@ -1,12 +1,14 @@
 """Policy sets: what a file says is what is built, and a mistake is named where it stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.policy_sets import PolicySet, load_policy_set
+from gateway.policy_sets import PolicySet, load_policy_set, opened
+from gateway.types import Finding, Subject
 from policies.size import MaximumSize
 
 SET = """\
@@ -78,8 +80,12 @@ def test_a_set_is_what_its_file_says(load: Load):
             '{text: "1", prompt: a, conversation: [{role: user, content: b}],',
             r"either prompt or conversation",
         ),
-        ("policies:", "policies: [", r"strict.yaml:\d+: not valid YAML"),
-        (SET, "", r"strict.yaml:1: the file: "),
+        ("policies:", "policies: [", r"strict.yaml:\d+: not valid YAML: "),
+        ("[input, output]", "output", r":4: policies.0.stages: a list is meant here"),
+        ('{size: {en: "Too long."}}', '{size: "Long"}', r"templates.size: keys with values are"),
+        ("name: short", "name: Short Texts", r"policies.0.name: lower case letters"),
+        ("{max_characters: 5}", "{max_character: 5}", r"did you mean 'max_characters'\?"),
+        (SET, "", r"strict.yaml:1: the file: a file has the keys policies, fallback, templates"),
         (SET, "policies: []", r"policies: "),
         (SET, "[1]", r"strict.yaml:1: the file: "),
         (SET, "a: \udcff", r"can't be read: UnicodeDecodeError"),
@@ -138,3 +144,23 @@ def test_variables_stand_for_secrets_and_are_no_part_of_the_digest(
         load_policy_set(file, place | {"WHERE": "ftp://127.0.0.1"})
     with pytest.raises(ConfigurationError, match=r"set.yaml: fallback.handoff.secret: "):
         load_policy_set(file, place | {"KEY": "whsec_not base64"})
+
+
+class Shut:
+    """A policy that can't be opened."""
+
+    async def __aenter__(self) -> Self:
+        raise TypeError("no such word list")
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def judge(self, subject: Subject) -> Sequence[Finding]: ...
+
+
+async def test_a_policy_that_can_not_be_opened_is_named(load: Load):
+    """With the set that it stands in, and why."""
+    use = "tests.gateway.test_policy_sets:Shut"
+    shut = load(SET.replace("policies.size:MaximumSize", use).replace("{max_characters: 5}", "{}"))
+    with pytest.raises(ConfigurationError, match="'short' of 'strict' can't be opened: TypeErr"):
+        async with opened([shut]):
+            pass
