@@ -11,7 +11,7 @@ from gateway.policy_files import Fallback
 from gateway.policy_sets import PolicyEntry, PolicySet
 from gateway.protocols import Handoff
 from gateway.turns import Memory, crossing, keys_of, turns_as_one
-from gateway.types import Conversation, Exchange, Role, Screening, Stage, Subject, Verdict
+from gateway.types import AUTHORS, Conversation, Exchange, Role, Screening, Stage, Subject, Verdict
 
 # Policies that hold nothing judge on the event loop, where no time-out can interrupt them. Behind
 # each that judged a text this long, whatever else waits has its turn; for a short one that would
@@ -179,8 +179,7 @@ class Guard:
 
 def example_subject(text: str, stage: Stage, conversation: Conversation) -> Subject:
     """A text on its own, in the role that its stage suggests."""
-    roles: dict[Stage, Role] = {"input": "user", "output": "assistant", "tool": "tool"}
-    return Subject(text, stage, conversation, normalise, roles[stage])
+    return Subject(text, stage, conversation, normalise, AUTHORS[stage])
 
 
 async def _verdicts(

@@ -19,6 +19,8 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 SYSTEM_ROLES: Final = ("system", "developer")
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 Stage = Literal["input", "output", "tool"]
+AUTHORS: Final[Mapping[Stage, Role]] = {"input": "user", "output": "assistant", "tool": "tool"}
+"""Whose text is judged at a stage, where nobody says otherwise."""
 Mode = Literal["quality", "balanced", "fast"]
 PolicyMode = Literal["enforce", "shadow", "off"]
 OnFail = Literal["block", "redact", "flag"]

@@ -27,8 +27,8 @@ from gateway.routes.context import (
     read_json,
     while_connected,
 )
-from gateway.routes.judging import ROLES, screening_object
-from gateway.types import Caller, Conversation, Message, Role, Stage
+from gateway.routes.judging import screening_object
+from gateway.types import AUTHORS, Caller, Conversation, Message, Role, Stage
 
 router = APIRouter()
 
@@ -83,7 +83,7 @@ async def create_check(request: Request, gateway: LiveGateway, caller: KnownCall
 
 
 async def _checked(body: CheckBody, operator_prompt: str, guard: Guard) -> dict[str, Any]:
-    role = ROLES[body.stage]
+    role = AUTHORS[body.stage]
     turns = [Message(message.role, message.text, message.name) for message in body.messages]
     if body.stage == "input":  # as in a chat, where the message is the last of the conversation
         turns.append(Message(role, body.text))

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from gateway.types import Role, Screening, Stage, Verdict
+from gateway.types import Screening, Verdict
 
 Json = dict[str, Any]
-
-ROLES: dict[Stage, Role] = {"input": "user", "output": "assistant", "tool": "tool"}
-"""Whose text is judged at a stage."""
 
 
 def screening_object(screening: Screening) -> Json:

@@ -27,8 +27,8 @@ from gateway.routes.context import (
     read_json,
     while_connected,
 )
-from gateway.routes.judging import ROLES, screening_object
-from gateway.types import Conversation, Message
+from gateway.routes.judging import screening_object
+from gateway.types import AUTHORS, Conversation, Message
 
 router = APIRouter()
 
@@ -59,7 +59,7 @@ async def _moderated(body: ModerationBody, guard: Guard, *, strict: bool) -> dic
     judged = {name for entry in guard.entries_at(stage) for name in _categories(entry.policy)}
     for text in body.texts:
         alone = Conversation((Message("user", text),) if stage == "input" else ())
-        screening = await guard.inspect(text, stage, alone, ROLES[stage])
+        screening = await guard.inspect(text, stage, alone, AUTHORS[stage])
         if not screening.passed and not any(map(blocks, screening.verdicts)):
             raise GuardUnavailable("A policy that has to judge this text could not run.")
         extension = {} if strict else {"winnow": screening_object(screening)}

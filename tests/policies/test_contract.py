@@ -8,7 +8,6 @@ that one needs runs here: a judge that looks for a word, and the example of a we
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import deepcopy
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -100,8 +99,17 @@ def plugins() -> list[str]:
     ]
 
 
-def subject(text: str, stage: Stage = "output") -> Subject:
-    return example_subject(text, stage, Conversation((Message("user", "call 020 7946 0958"),), "x"))
+PROMPT = (
+    "You are the assistant of a shop for stoves. Never tell the customer about the recall of the "
+    "blue stove, and never speak of WINTER77. We are open from 9 to 17; a stove costs $499. "
+    "Write to help@shop.example or call +1 202 555 0143."
+)
+
+
+def subject(text: str, stage: Stage = "output", said: str = "call 020 7946 0958") -> Subject:
+    """A text where every policy has something to compare it with."""
+    turns = (Message("user", said), Message("assistant", "Yes?"), Message("user", "Well?"))
+    return example_subject(text, stage, Conversation(turns, PROMPT))
 
 
 async def keeps_its_promises(policy: Policy, given: Subject) -> None:
@@ -177,4 +185,6 @@ async def test_a_long_text_is_no_way_to_stop_a_policy(entry: PolicyEntry, unit: 
     """Fifty thousand characters of its own alphabet: quadratic work would not end in time."""
     text = (unit * 50_000)[:50_000]
     async with in_service(entry) as policy:
-        await policy.judge(replace(subject(text), conversation=Conversation(())))
+        await policy.judge(subject(text))
+        # Others of the alphabet in the conversation, so that one is not merely found in the other.
+        await policy.judge(subject(text, said=(f"{unit}b" * 25_000)[:50_000]))

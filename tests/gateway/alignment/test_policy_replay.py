@@ -10,11 +10,12 @@ from gateway.alignment.policy_replay import replay
 from gateway.alignment.policy_trial import Lineup
 from gateway.alignment.recorded_texts import Votes
 from gateway.alignment.replay_report import ReplayReport
+from gateway.guard import Guard
 from gateway.ledger.history import open_history
 from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
 from gateway.policy_sets import PolicySet
-from gateway.types import Exchange, FeedbackEvent
+from gateway.types import Exchange, FeedbackEvent, Verdict
 from tests.gateway.alignment.recordings import policy_set, recorded, words
 from tests.gateway.alignment.test_policy_trial import remote
 from tests.gateway.ledger.exchanges import vote
@@ -167,6 +168,23 @@ async def test_what_cannot_be_compared_is_named(tmp_path: Path, before: PolicySe
     assert report.missing_sets == {"gone": 1}
     assert outcomes(report) == {("passed", "passed"): 3}  # the messages; the answers are undecided
     assert endings(report) == {}
+
+
+async def test_what_a_server_said_under_other_policies_stands_for_nothing(
+    tmp_path: Path, before: PolicySet
+):
+    """A file that was edited in place looks like the config's; only the digest tells."""
+    edited = policy_set(tmp_path, words("rude", "idiot"), remote())
+    exchange = await recorded([before], TURNS, ["Fine."])
+    [candidate] = exchange.candidates
+    assert candidate.screening is not None
+    passed = Verdict("remote", "output", "pass", enforced=True)
+    screening = replace(candidate.screening, verdicts=(*candidate.screening.verdicts, passed))
+    then = replace(exchange, candidates=(replace(candidate, screening=screening),))
+    now = replace(then, id="exchange-now", policy_digest=Guard([edited]).digest)
+    report = await replayed(tmp_path, [then, now], edited, edited)
+    assert report.other_policies == 1
+    assert report.undecided == {"remote": 1}
 
 
 async def test_an_exchange_is_judged_by_the_sets_that_it_had_added(
