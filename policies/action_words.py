@@ -8,61 +8,130 @@ class Action:
     """`forms` is an expression of the participles (English, German, some French and Spanish).
 
     `stems` are what else a record of the action may hold, in lower case: "refund_id" or
-    "Erstattung" where a claim says "refunded".
+    "Erstattung" where a claim says "refunded". `words` is an expression of what else a claim may
+    call it: the verb ("was able to cancel", "am refunding") and the noun ("made the booking").
     """
 
     name: str
     forms: str
     stems: tuple[str, ...]
+    words: str = ""
 
 
 # Done to what the customer has, whatever else is said.
 SURE_ACTIONS = (
     Action(
         "refund",
-        r"refunded|reimbursed|erstattet|zur(?:ü|u|ue)ckerstattet|r(?:ü|u|ue)ckerstattet|remboursée?s?|reembolsado",
-        ("refund", "reimburs", "erstatt", "rembours", "reembols"),
+        r"refunded|reimbursed|comped|erstattet|zur(?:ü|u|ue)ckerstattet|r(?:ü|u|ue)ckerstattet"
+        r"|zur(?:ü|u|ue)ckgezahlt|rembours[ée]e?s?|reembolsad[oa]s?|rimborsat[oaie]|terugbetaald"
+        r"|estornad[oa]s?|zwr[óo]con[eay]",
+        (
+            "refund",
+            "reimburs",
+            "comped",
+            "erstatt",
+            "rembours",
+            "reembols",
+            "rimbors",
+            "terugbeta",
+            "estorn",
+            "zwróc",
+            "zwroc",
+        ),
+        r"refund(?:ing)?|reimburs(?:e|ing)|reimbursement|money|zwr[óo]ci(?:[łl]em|[łl]am|li[śs]my)|reembolsei",
     ),
     Action(
         "cancel",
-        r"cancell?ed|unsubscribed|storniert|gek(?:ü|u|ue)ndigt|annulée?s?|cancelado",
-        ("cancel", "unsubscrib", "storn", "kündig", "annul"),
+        r"cancell?ed|unsubscribed|storniert|gek(?:ü|u|ue)ndigt|annul[ée]e?s?|cancelad[oa]s?"
+        r"|anulad[oa]s?|annullat[oaie]|geannuleerd|anulowan[eay]",
+        ("cancel", "unsubscrib", "storn", "kündig", "annul", "anula", "geannul", "anulowan"),
+        r"cancel(?:l?ing)?|cancell?ation|cancelei|anulowa(?:[łl]em|[łl]am|li[śs]my)",
     ),
     Action(
         "book",
-        r"booked|rebooked|reserved|gebucht|umgebucht|reserviert|réservée?s?|reservado",
-        ("book", "reserv", "buch"),
+        r"booked|rebooked|reserved|gebucht|umgebucht|reserviert|réserv[ée]e?s?|reservees?|reservad[oa]s?"
+        r"|prenotat[oaie]|geboekt|gereserveerd|zarezerwowan[eay]",
+        ("book", "reserv", "buch", "réserv", "prenot", "geboekt", "gereserv", "zarezerw"),
+        r"(?:re)?book(?:ing)?|reserv(?:e|ing|ation)|reservei|zarezerwowa(?:[łl]em|[łl]am|li[śs]my)",
     ),
     Action(
         "schedule",
         r"scheduled|rescheduled|vereinbart|verschoben",
-        ("schedul", "appointment", "termin"),
+        ("schedul", "appointment", "termin", "vereinbart", "verschoben"),
+        r"(?:re)?schedul(?:e|ing)|appointment",
     ),
-    Action("escalate", r"escalated|eskaliert", ("escalat", "eskal")),
+    Action("escalate", r"escalated|eskaliert", ("escalat", "eskal"), r"escalat(?:e|ing|ion)"),
     Action(
         "ship",
-        r"shipped|reshipped|dispatched|versandt|versendet|verschickt|losgeschickt",
-        ("ship", "dispatch", "versand", "versend", "verschick"),
+        r"shipped|reshipped|dispatched|versandt|versendet|verschickt|losgeschickt|spedit[oaie]"
+        r"|verzonden|wysłan[eay]",
+        (
+            "ship",
+            "dispatch",
+            "versand",
+            "versend",
+            "verschick",
+            "losgeschickt",
+            "spedit",
+            "verzonden",
+            "wysłan",
+        ),
+        r"(?:re)?ship(?:ping)?|dispatch(?:ing)?|replacement|wysła(?:[łl]em|[łl]am|li[śs]my)",
     ),
-    Action("credit", r"credited|gutgeschrieben", ("credit", "gutschr", "gutgeschr")),
-    Action("issue", r"issued|veranlasst|angewiesen", ("issued", "veranlasst", "angewiesen")),
-    Action("waive", r"waived|erlassen", ("waive", "erlass")),
+    Action(
+        "credit",
+        r"credited|gutgeschrieben|gecrediteerd",
+        ("credit", "gutschr", "gutgeschr"),
+        r"credit(?:ing)?|compensation|voucher",
+    ),
+    Action(
+        "issue",
+        r"issued|veranlasst|angewiesen|emitid[oa]s?|emess[oaie]",
+        ("issued", "veranlasst", "angewiesen"),
+        r"issu(?:e|ing)",
+    ),
+    Action("waive", r"waived|erlassen", ("waive", "erlass"), r"waiv(?:e|ing)"),
+    Action(
+        "reverse",
+        r"reversed|voided|charged back",
+        ("revers", "voided", "charged back", "chargeback"),
+        r"revers(?:e|ing|al)|void(?:ing)?|chargeback",
+    ),
     Action(
         "activate",
         r"reactivated|deactivated|activated|unlocked|unblocked|entsperrt|freigeschaltet|aktiviert|deaktiviert|reaktiviert",
         ("activat", "unlock", "unblock", "sperr", "schalt", "aktiv"),
+        r"(?:re|de)?activat(?:e|ing)|unlock(?:ing)?|unblock(?:ing)?",
     ),
-    Action("block", r"blocked|frozen|gesperrt", ("block", "frozen", "freeze", "sperr")),
-    Action("upgrade", r"upgraded|downgraded", ("upgrad", "downgrad")),
-    Action("extend", r"extended|verl(?:ä|a|ae)ngert", ("exten", "verläng")),
-    Action("reset", r"reset|zur(?:ü|u|ue)ckgesetzt", ("reset", "zurückges")),
+    Action(
+        "block",
+        r"blocked|frozen|gesperrt",
+        ("block", "frozen", "freeze", "sperr"),
+        r"block(?:ing)?|freez(?:e|ing)",
+    ),
+    Action("upgrade", r"upgraded|downgraded", ("upgrad", "downgrad"), r"(?:up|down)grad(?:e|ing)"),
+    Action("extend", r"extended|verl(?:ä|a|ae)ngert", ("exten", "verläng"), r"extend(?:ing)?"),
+    Action("reset", r"reset|zur(?:ü|u|ue)ckgesetzt", ("reset", "zurückges"), r"resetting"),
 )
 # Done to anything: what they were done to tells.
 OTHER_ACTIONS = (
     Action(
         "send",
-        r"sent|e-?mailed|mailed|texted|gesendet|geschickt|zugesandt|envoyée?s?|enviado",
-        ("sent", "send", "emailed", "mailed", "texted", "schick", "gesendet", "envoy", "envia"),
+        r"sent|e-?mailed|mailed|texted|gesendet|geschickt|zugesandt|envoy[ée]e?s?|enviad[oa]s?"
+        r"|inviat[oaie]|gestuurd",
+        (
+            "sent",
+            "send",
+            "emailed",
+            "mailed",
+            "texted",
+            "schick",
+            "gesendet",
+            "envoy",
+            "envia",
+            "inviat",
+            "gestuurd",
+        ),
     ),
     Action(
         "forward",
@@ -82,8 +151,21 @@ OTHER_ACTIONS = (
     Action("order", r"ordered|placed|bestellt", ("ordered", "placed", "bestellt")),
     Action(
         "process",
-        r"processed|initiated|started|completed|bearbeitet|eingeleitet|abgeschlossen",
-        ("process", "initiat", "started", "complet", "bearbeit", "eingeleitet", "abgeschl"),
+        r"processed|initiated|started|completed|bearbeitet|eingeleitet|abgeschlossen"
+        r"|procesad[oa]s?|processad[oa]s?|trait[ée]e?s?|effectu[ée]e?s?|elaborat[oaie]|verwerkt",
+        (
+            "process",
+            "initiat",
+            "started",
+            "complet",
+            "bearbeit",
+            "eingeleitet",
+            "abgeschl",
+            "procesa",
+            "effectu",
+            "verwerkt",
+        ),
+        r"process(?:ing)?",
     ),
     Action(
         "change",
@@ -106,16 +188,16 @@ OTHER_ACTIONS = (
     Action("add", r"added|hinzugef(?:ü|u|ue)gt", ("added", "hinzugef")),
     Action(
         "remove",
-        r"removed|deleted|lifted|entfernt|gel(?:ö|o|oe)scht",
-        ("remov", "delet", "lift", "entfern", "lösch"),
+        r"removed|deleted|lifted|dropped|entfernt|gel(?:ö|o|oe)scht",
+        ("remov", "delet", "lift", "dropped", "entfern", "lösch"),
     ),
     Action("close", r"closed|geschlossen", ("clos", "schloss")),
     Action("apply", r"applied|approved|genehmigt", ("appl", "approv", "genehm")),
     Action("arrange", r"arranged|requested|beantragt", ("arrange", "requested", "beantragt")),
     Action(
         "transfer",
-        r"transferred|paid|returned|(?:ü|u|ue)berwiesen",
-        ("transfer", "paid", "payout", "returned", "überwiesen"),
+        r"transferred|wired|paid|returned|(?:ü|u|ue)berwiesen",
+        ("transfer", "wired", "paid", "payout", "returned", "überwiesen"),
     ),
     Action(
         "notify",

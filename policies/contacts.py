@@ -47,7 +47,17 @@ _EMAIL = Pattern(
     rf"|[A-Za-z][{_ALNUM}._%+\-]{{2,}}@[A-Za-z][A-Za-z0-9\-]{{2,}}"
 )
 _PAGE = r"[^\s<>\"'`{}|\[\]]"
-_EXPLICIT_URL = Pattern(rf"(?:[A-Za-z][A-Za-z0-9+.\-]*://|[Ww][Ww][Ww]\.){_PAGE}+")
+_EXPLICIT_URL = Pattern(
+    rf"(?:[A-Za-z][A-Za-z0-9+.\-]*://(?:\[[0-9a-fA-F:.]+\])?|[Ww][Ww][Ww]\.){_PAGE}+"
+)
+# "help @ shop . com"
+_SPACED_EMAIL = Pattern(
+    rf"[{_ALNUM}._%+\-]{{2,}} {{0,2}}@ {{0,2}}{_LABEL}(?: ?\. ?[{_ALNUM}]{{2,}}){{1,4}}"
+)
+# Addresses of the reader's own network, at which routers and printers answer.
+_OWN_NETWORK = Pattern(
+    r"(?:10\.[0-9]{1,3}|192\.168|172\.(?:1[6-9]|2[0-9]|3[01]))\.[0-9]{1,3}\.[0-9]{1,3}"
+)
 # Addresses that run or carry something: browsers want no "//" in them.
 _CARRIER = Pattern(
     rf"\b(?:(?:javascript|vbscript|blob):{_PAGE}+|file:[/\\]{_PAGE}*|data:[a-z]*[/;,]{_PAGE}+)"
@@ -61,9 +71,15 @@ _BARE_ADDRESS = Pattern(
 _BRACKETED_DOT = r" ?[\[({](?:\.|dot)[\])}] ?"
 _DISGUISED_DOMAIN = Pattern(
     rf"(?:{_LABEL}{_BRACKETED_DOT})+[{_ALNUM}]{{2,}}(?:/{_PAGE}*)?"
-    rf"|{_LABEL}(?: dot {_LABEL}){{0,2}} dot (?:com|net|org|info|biz|io|xyz|uk)\b(?:/{_PAGE}*)?"
+    rf"|{_LABEL}(?: dot {_LABEL}){{0,2}}[ \-]dot[ \-](?:com|net|org|info|biz|io|xyz|uk)\b"
+    rf"(?:/{_PAGE}*)?"
+    rf"|{_LABEL}(?: \. {_LABEL}){{0,2}}(?: \. | ?\(\.|\s\.)(?:com|org|info|biz)\b(?:/{_PAGE}*)?"
 )
-_DISGUISED_DOT = Pattern(rf"{_BRACKETED_DOT}| dot ")
+_DISGUISED_DOT = Pattern(rf"{_BRACKETED_DOT}|[ \-]dot[ \-]| ?\(\.|\s\. ?")
+# "your .com domain" is about endings, and names none.
+_NO_NAMES = frozenset(
+    {"a", "the", "your", "our", "their", "its", "any", "or", "and", "with", "for"}
+)
 # So many matches of each pattern are read in a text; no honest one has more.
 _MOST_OF_A_KIND = 500
 _AFTER_URL = ".,;:!?*_~)\\"
@@ -110,9 +126,16 @@ def _email(text: str, start: int, end: int) -> Contact:
     return Contact("email", start, end, text[start:end].lower())
 
 
-def _url(text: str, start: int, end: int) -> Contact:
+def _spaced_email(text: str, start: int, end: int) -> Contact | None:
+    value = "".join(text[start:end].lower().split())
+    is_address = _is_domain(value.partition("@")[2])
+    return Contact("email", start, end, value) if is_address else None
+
+
+def _url(text: str, start: int, end: int) -> Contact | None:
     written = text[start:end].rstrip(_AFTER_URL)
-    return _web_address(start, start + len(written), written)
+    address = _web_address(start, start + len(written), written)
+    return None if _OWN_NETWORK.matches(address.host.partition(":")[0]) else address
 
 
 def _link(text: str, start: int, end: int) -> Contact:
@@ -128,6 +151,8 @@ def _bare_domain(text: str, start: int, end: int) -> Contact | None:
 def _disguised(text: str, start: int, end: int) -> Contact | None:
     written = text[start:end].rstrip(_AFTER_URL)
     plain = _with_dots(written)
+    if plain.partition(".")[0].lower() in _NO_NAMES:
+        return None
     return _web_address(start, start + len(written), plain) if _is_domain(plain) else None
 
 
@@ -143,9 +168,10 @@ _FINDERS: tuple[tuple[Sequence[str], Pattern, Callable[[str, int, int], Contact 
     ),
     ((":",), _CARRIER, _link),
     (("@",), _EMAIL, _email),
+    (("@ ", " @"), _SPACED_EMAIL, _spaced_email),
     ((".", ":", "/"), _BARE_ADDRESS, _url),
     ((".",), _BARE_DOMAIN, _bare_domain),
-    (("[.", "(.", "{.", "dot", "DOT", "Dot"), _DISGUISED_DOMAIN, _disguised),
+    (("[.", "(.", "{.", " .", "\n.", "dot", "DOT", "Dot"), _DISGUISED_DOMAIN, _disguised),
 )
 
 

@@ -4,11 +4,14 @@ What is usual ("it takes 3-5 days") is no promise; what will happen to the custo
 a certain time ("you will receive it within 3 days") is one.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 
 from policies.patterns import Pattern
+from policies.promises import sentence_around
 
 _MONTHS = (
     ("jan", "janv", "january", "januar", "jänner", "janvier", "enero"),
@@ -33,7 +36,10 @@ _ORDINAL = r"(?:st|nd|rd|th|er|º|\.)?"
 _NUMERIC = (
     rf"{_DAY}[.\-/]{_MONTH}[.\-/]{_YEAR}|{_MONTH}[.\-/]{_DAY}[.\-/]{_YEAR}"
     rf"|{_YEAR}[.\-/]{_MONTH}[.\-/]{_DAY}|{_DAY}/{_DAY}/[0-9]{{2}}"
+    # With its zeros: 2.10.25 is a version.
+    r"|(?:0[1-9]|[12][0-9]|3[01])\.(?:0[1-9]|1[0-2])\.[0-9]{2}"
 )
+_VERSION = Pattern(r"(?:\bv|version|release|build|firmware)[ :.]{0,3}$")
 _NAMED = (
     rf"{_DAY}{_ORDINAL} (?:of |de )?{_MONTH_NAME}(?:,? (?:de )?{_YEAR})?"
     rf"|{_MONTH_NAME} (?:the )?{_DAY}(?:st|nd|rd|th)?\b(?:,? {_YEAR}\b)?"
@@ -91,21 +97,32 @@ _SPAN = (
     rf"{_COUNT}(?: ?(?:-|\x{{2013}}|to|or|and|bis|oder|und) ?{_COUNT})?[ \-]"
     rf"(?:business |working |calendar |full )?(?:{'|'.join(_UNITS)})"
 )
-_TIME = Pattern(rf"\b({_DAY_NAME}|{_SPAN})\b")
+_CLOCK = r"[0-9]{1,2}(?::[0-5][0-9])? ?(?:a\.?m|p\.?m|o'clock|uhr)|(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
+_TIME = Pattern(rf"\b({_DAY_NAME}|{_SPAN}|{_CLOCK})\b")
+_CLOCK_TIME = Pattern(_CLOCK)
+_AT = Pattern(r"\b(?:at|by|before|until|till|um|bis|gegen|around|about) $")
+# "Monday to Friday", "open on Saturday": when a shop is open, and no day of anything else.
+_WHEN = rf"(?:{_DAY_NAME}|{_CLOCK})"
+_OPENING_HOURS = Pattern(
+    rf"\b{_WHEN}s? ?(?:to|through|thru|till|until|-|\x{{2013}}|bis|and|und) ?{_WHEN}s?\b"
+    rf"|\b(?:open|opening|closed|hours|geöffnet|geschlossen)\b[^.!?\n]{{0,60}}\b{_WHEN}"
+)
 _DEADLINE = Pattern(
     r"\b(?:within|in|after|by|under|less than|innerhalb von|innerhalb|binnen|in|nach)"
     r" (?:(?:the|next|about|around|approximately|up to|only|just|den|nächsten|etwa|ca\.) ){0,3}$"
 )
 
 _PROMISE = Pattern(
-    r"\b(?:will|shall|going to|guarantee\w*|promise\w*|should|expect|scheduled|arrives?|ships?"
+    r"\b(?:will|shall|going to|guarantee\w*|promise\w*|should|expect|scheduled"
+    r"|arrives?|ships?|comes?"
     r"|(?:is|are) due|wir (?:melden|liefern|senden|schicken|erstatten)"
     r"|werden?|wird|erhalten|bekommen|kommt|trifft|recevrez|sera|recibirá)\b|'ll\b"
 )
 _ABOUT_THE_ORDER = Pattern(
     r"\b(?:receiv\w+|arriv\w+|deliver\w*|refund\w*|credit\w*|reimburs\w*|ship\w*|dispatch\w*|sent"
     r"|send|process\w*|resolv\w+|fix\w*|contact\w*|call|reach|repl(?:y|ied)|respond|hear"
-    r"|emailed?|complet\w+|ready|restored|updated|get it|have it|be there|get back|erhalten"
+    r"|technician|courier|driver|your money|emailed?|complet\w+|ready|restored|updated|get it"
+    r"|have it|be there|get back|expect it|erhalten"
     r"|bekommen|ankommen|geliefert|zugestellt|erstattet|gutgeschrieben|melden|anrufen|gesendet|da"
     r"|recevrez|livré|remboursé|recibirá)\b"
 )
@@ -115,10 +132,9 @@ _NO_PROMISE = Pattern(
     r"|meist\w*|normalerweise|in der regel|gewöhnlich|kann|können|konnen|könnte\w*|falls|wenn"
     r"|müssen|mussen|bitte)\b"
 )
-_SENTENCE_END = Pattern(r"[.!?]+(?:\s|$)|\n")
 _SPAN_PART = Pattern(r"[0-9]+|twenty-four|forty-eight|[a-z\x{C0}-\x{24F}]+")
-_SENTENCE_REACH = 160
 _DEADLINE_REACH = 48
+_VERSION_REACH = 16
 _LAST_DAY = 31
 _CENTURY = 2000
 _CENTURY_LENGTH = 100
@@ -168,7 +184,10 @@ class Calendar:
             for date in _calendar_dates(text)[0]:
                 self._add(date)
             spans, _ = _TIME.first_spans(text, _MOST_TIMES, 1)
-            self._times.update(_time(text[start:end]) for start, end in spans)
+            hours = _OPENING_HOURS.first_spans(text, _MOST_TIMES)[0]
+            self._times.update(
+                _time(text[start:end]) for start, end in spans if not _is_inside(start, hours)
+            )
 
     def _add(self, date: Date) -> None:
         for reading in date.readings:
@@ -193,7 +212,11 @@ def _calendar_dates(text: str) -> tuple[list[Date], int]:
     unread = len(text)
     for pattern in (_DATE, _SHORT_DATE):
         spans, beyond = pattern.first_spans(text, _MOST_TIMES, 1)
-        found += [_calendar_date(text, start, end) for start, end in spans]
+        found += [
+            _calendar_date(text, start, end)
+            for start, end in spans
+            if _VERSION.first(text[max(0, start - _VERSION_REACH) : start]) is None
+        ]
         unread = min(unread, beyond)
     return found, unread
 
@@ -225,29 +248,38 @@ def _time(written: str) -> str:
     lower = written.lower()
     if lower in _DAYS:
         return _DAYS[lower]
+    if _CLOCK_TIME.matches(written):
+        return _clock_time(lower)
     words = [lower[start:end] for start, end in _SPAN_PART.spans(lower)]
     hours = next(_UNITS[word] for word in reversed(words) if word in _UNITS)
     counts = [int(w) if w.isdigit() else _NUMBERS[w] for w in words if w.isdigit() or w in _NUMBERS]
     return "-".join(str(count * hours) for count in counts)
 
 
+def _clock_time(written: str) -> str:
+    """3 pm and 15:00 alike as "15:00"."""
+    numbers = [int(written[start:end]) for start, end in _NUMBER.spans(written)]
+    hour, minute = (*numbers, 0)[:2]
+    if "m" in written:
+        hour = hour % 12 + 12 * ("p" in written)
+    return f"{hour}:{minute:02}"
+
+
+def _is_inside(position: int, spans: Sequence[tuple[int, int]]) -> bool:
+    nearest = bisect_right(spans, (position, inf)) - 1
+    return nearest >= 0 and position < spans[nearest][1]
+
+
 def _is_promised(text: str, start: int, end: int) -> bool:
     """Whether a time is when something will be done, by what else its sentence says."""
     if text[start:end].lower() not in _DAYS:
         before = text[max(0, start - _DEADLINE_REACH) : start]
-        if _DEADLINE.first(before) is None:
+        lead = _AT if _CLOCK_TIME.matches(text[start:end]) else _DEADLINE
+        if lead.first(before) is None:
             return False
-    sentence = _sentence_around(text, start, end)
+    sentence = sentence_around(text, start, end)
     return (
         _PROMISE.first(sentence) is not None
         and _ABOUT_THE_ORDER.first(sentence) is not None
         and _NO_PROMISE.first(sentence) is None
     )
-
-
-def _sentence_around(text: str, start: int, end: int) -> str:
-    before = text[max(0, start - _SENTENCE_REACH) : start]
-    after = text[end : end + _SENTENCE_REACH]
-    begins = max((stop for _, stop in _SENTENCE_END.spans(before)), default=0)
-    ends = next((stop for stop, _ in _SENTENCE_END.spans(after)), len(after))
-    return before[begins:] + text[start:end] + after[:ends]

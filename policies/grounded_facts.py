@@ -13,15 +13,15 @@ from policies.contacts import Contact, contacts, load_public_suffixes
 from policies.dates import Calendar, Date, dates
 from policies.decodings import decodings
 from policies.encodings import LEET
-from policies.grounding import grounds, tool_answers
+from policies.grounding import firm_grounds, grounds, tool_answers
 from policies.patterns import Reading, cased_readings, texts_read
 from policies.phones import PhoneBook, digit_runs
 from policies.prices import Price, PriceList, prices
+from policies.promises import is_promised
 
 FactKind = Literal["url", "email", "phone", "price", "date", "action"]
 
-_ALL_KINDS: tuple[FactKind, ...] = ("url", "email", "phone", "price", "date", "action")
-_CONTACT_KINDS = ("url", "email", "phone")
+_CONTACT_KINDS: tuple[FactKind, ...] = ("url", "email", "phone")
 _REPLACEMENTS = {
     "email": "[address removed]",
     "phone": "[number removed]",
@@ -42,13 +42,12 @@ _Claim = Contact | Price | Date | ActionClaim
 class _Facts:
     """What an answer may say, each kind read when it is first asked for.
 
-    `told` are the texts that count as fact, as they are read; `answers` and `statements` those
-    that say what has been done.
+    `told` are the texts that count as fact, as they are read; `answers` those that say what has
+    been done.
     """
 
     told: Sequence[str]
     answers: Sequence[str]
-    statements: Sequence[str]
 
     @cached_property
     def _contacts(self) -> Sequence[Contact]:
@@ -80,7 +79,7 @@ class _Facts:
 
     @cached_property
     def _actions(self) -> ActionRecords:
-        return ActionRecords(self.answers, self.statements)
+        return ActionRecords(self.answers)
 
     def hold(self, claim: _Claim) -> bool:
         match claim:
@@ -102,6 +101,14 @@ class _Facts:
         return any(".".join(labels[i:]) in self.hosts for i in range(len(labels)))
 
 
+@value(frozen=True)
+class _Sources:
+    """The facts of a conversation: `firm` ones of the operator and of tools, and `all`."""
+
+    firm: _Facts
+    all: _Facts
+
+
 @dataclass(frozen=True, config={"extra": "forbid"})
 class GroundedFacts:
     """Finds what nobody gave the model: web addresses, e-mail addresses, telephone numbers,
@@ -113,16 +120,22 @@ class GroundedFacts:
     same but for its country code, or the same digits in full. A link of another scheme than http
     and https (javascript:, data:, file:) is never grounded. A price must be the same amount in
     the same currency (nothing is reckoned), a date the same day. A claim of an action ("I have
-    refunded you") is grounded only by a tool's answer that holds the word, or by an operator's
-    prompt that says it has been done: never by what the customer or an earlier answer says.
+    refunded you") is grounded only by a tool's answer that holds the word: never by a prompt, by
+    what the customer says or by an earlier answer.
 
-    `kinds` are those looked for. `allow` takes domains (all pages of these and of their
-    subdomains), e-mail addresses, telephone numbers, prices, dates and actions ("forwarded").
+    `kinds` are those looked for: contacts, unless more are asked for. `customer_grounds` are the kinds that the customer's word and
+    earlier answers ground wherever they are said. A price or date that is not among them they
+    ground only where the answer does not promise it ("you were charged $20", not "you get $20"
+    or "it will arrive by Friday"): for a promise it takes the operator's prompt or a tool.
+
+    `allow` takes domains (all pages of these and of their subdomains), e-mail addresses, telephone
+    numbers, prices, dates and actions ("forwarded").
 
     The facts of the last few conversations are kept in memory.
     """
 
-    kinds: tuple[FactKind, ...] = _ALL_KINDS
+    kinds: tuple[FactKind, ...] = _CONTACT_KINDS
+    customer_grounds: tuple[FactKind, ...] = _CONTACT_KINDS
     allow: tuple[str, ...] = ()
     category: str = "ungrounded_fact"
 
@@ -132,15 +145,15 @@ class GroundedFacts:
     @cached_property
     def _allowed(self) -> _Facts:
         actions = [word for word in self.allow if word.isalpha()]  # "booking.com" books nothing
-        return _Facts(_as_read(self.allow), actions, ())
+        return _Facts(_as_read(self.allow), actions)
 
     @cached_property
-    def _given(self) -> Callable[[Conversation], _Facts]:
-        return lru_cache(_MOST_CONVERSATIONS)(_facts_of)
+    def _given(self) -> Callable[[Conversation], _Sources]:
+        return lru_cache(_MOST_CONVERSATIONS)(_sources_of)
 
     async def judge(self, subject: Subject) -> Sequence[Finding]:
         claims = [
-            (reading.origin(claim.start, claim.end), claim, kind)
+            (reading, claim, kind)
             for reading in (*cased_readings(subject), *_decoded(subject))
             for claim, kind in self._claims(reading.text)
         ]
@@ -148,10 +161,22 @@ class GroundedFacts:
             return ()
         given = self._given(subject.conversation)
         return [
-            Finding(*span, self.category, _REPLACEMENTS[kind], f"ungrounded {kind}")
-            for span, claim, kind in claims
-            if not (given.hold(claim) or self._allowed.allow(claim))
+            Finding(
+                *reading.origin(claim.start, claim.end),
+                self.category,
+                _REPLACEMENTS[kind],
+                f"ungrounded {kind}",
+            )
+            for reading, claim, kind in claims
+            if not (self._allowed.allow(claim) or self._is_given(reading.text, claim, kind, given))
         ]
+
+    def _is_given(self, text: str, claim: _Claim, kind: str, given: _Sources) -> bool:
+        if given.firm.hold(claim):
+            return True
+        if isinstance(claim, Price | Date) and kind not in self.customer_grounds:
+            return given.all.hold(claim) and not is_promised(text, claim.start, claim.end)
+        return kind in self.customer_grounds and given.all.hold(claim)
 
     def _claims(self, text: str) -> Iterator[tuple[_Claim, str]]:
         if any(kind in self.kinds for kind in _CONTACT_KINDS):
@@ -171,11 +196,11 @@ def _decoded(subject: Subject) -> Iterator[Reading]:
     return (reading for reading in decodings(subject) if LEET.name not in reading.scheme)
 
 
-def _facts_of(conversation: Conversation) -> _Facts:
-    return _Facts(
-        told=_as_read(grounds(conversation)),
-        answers=_as_read(tool_answers(conversation)),
-        statements=texts_read(conversation.operator_prompt),
+def _sources_of(conversation: Conversation) -> _Sources:
+    answers = _as_read(tool_answers(conversation))
+    return _Sources(
+        firm=_Facts(_as_read(firm_grounds(conversation)), answers),
+        all=_Facts(_as_read(grounds(conversation)), answers),
     )
 
 

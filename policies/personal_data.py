@@ -30,7 +30,8 @@ _MOST_CONVERSATIONS = 16
 _VERSION_REACH = 16
 _LONGEST_PREFIX = 4
 
-_GAP = r"[ .\-/_·|*\n]{0,2}"
+# Also of a table's cells, of a backslash that Markdown drops, and of brackets.
+_GAP = r"(?:[ .\-/_·|*\n()\\]{0,3}|[,:])"
 # Letters may touch it: "ref4111...".
 _CARD_RUN = Pattern(rf"([0-9](?:{_GAP}[0-9]){{12,}})")
 # Digits by issuer, whom the first digits tell: American Express, Diners, Visa, Mastercard, Maestro,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from policies.patterns import Pattern
 
 # What people put between the digits of a number; "·" is what bullets fold to.
-SEPARATOR = r"[ .\-/()_|*·\n]"
+SEPARATOR = r"[ .\-/()_|*·\n\\]"
 _DIGIT_RUN = Pattern(rf"\+?\(?[0-9](?:{SEPARATOR}{{0,3}}[0-9])+")
-_FANCY = str.maketrans(dict.fromkeys("_|*·\n", " "))
+_FANCY = str.maketrans(dict.fromkeys("_|*·\n\\", " "))
 
 _NORTH_AMERICAN = r"(?:1[ .\-]{0,2})?\(?[0-9]{3}\)?[ .\-]{1,2}[0-9]{3}[ .\-]{1,2}[0-9]{4}"
 _INTERNATIONAL = r"\+[0-9 .\-/()]{7,}"
@@ -44,9 +44,14 @@ _SHORT_DATE = Pattern(
 _PHONE_CUE = Pattern(
     r"\b(?:call|ring|phone|telephone|tel|mobile|dial|hotline|helpline|whatsapp|fax|sms|appelez"
     r"|anrufen|telefon|telefonnummer"
-    r"|(?:reach|contact|text) (?:us|me|our team|support) (?:on|at|via)"
+    r"|(?:reach|contact|text) (?:us|me|our team|support) (?:on|at|via|under)"
+    r"|llame|ll[áa]m[ae](?:nos|me)|llamarnos|tel[ée]fono|zadzwon|ligue(?: para)?|ligar para"
+    r"|chiamate|chiami|bel|arayin|num[ée]ro vert"
     r"|our (?:phone )?number is|rufen sie [a-z ]{0,16}unter)\b[^0-9\n]{0,24}$"
     r"|\btext (?:to )?$"
+    r"|(?:zadzwoń|позвоните|звоните|телефону?)[^0-9\n]{0,24}$"
+    r"|\b(?:customer (?:service|care|support)|contact|support|help ?desk|reception|service|zelle)"
+    r"(?: (?:number|line|no\.?|desk|team))?(?: ?[:=]| is| at| on| under)[ (+*]{0,4}$"
 )
 _REFERENCE_CUE = Pattern(
     r"\b(?:ref|reference|order|invoice|ticket|case|tracking|parcel|customer|account|booking)"
@@ -64,7 +69,10 @@ _SHORT_CODE = Pattern(
     r"(?: (?:on|at|to))? ([0-9]{3,5})"
     r"(?:$|[.!?]+(?:\s|$)|[,;:)] ?| (?:for|to|from|and|or|if|now|24/7)\b)"
 )
-_EMERGENCY = frozenset({"911", "112", "999", "000", "110", "988"})
+# With Europe's numbers of social value: missing children, victims, children, doctors, listeners.
+_EMERGENCY = frozenset(
+    {"911", "112", "999", "000", "110", "988", "116000", "116006", "116111", "116117", "116123"}
+)
 
 _UNITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _EINER = ("eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
@@ -119,7 +127,7 @@ def phones(text: str) -> Iterator[Phone]:
     for start, end in runs:
         run = undated[start:end].translate(_FANCY)
         value = _phone_digits(run)
-        if len(value) < _PHONE_DIGITS.start:
+        if len(value) < _PHONE_DIGITS.start or value in _EMERGENCY:
             continue
         if len(value) in _PHONE_DIGITS and _is_phone(text, start, run):
             yield Phone(start, end, value)
@@ -174,7 +182,7 @@ def _without_dates(text: str) -> str:
 
 
 def _is_phone(text: str, start: int, run: str) -> bool:
-    plain = " ".join(run.split()) if "  " in run else run
+    plain = " ".join(run.split()).replace(" - ", "-") if " " in run else run
     before = text[max(0, start - _CUE_REACH) : start]
     if _SHORT_DATE.matches(plain):
         return _PHONE_CUE.first(before) is not None

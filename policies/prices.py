@@ -30,6 +30,8 @@ _SIGNS = {
     "₪": "ILS",
     "₴": "UAH",
     "฿": "THB",
+    "元": "CNY",
+    "円": "JPY",
     "%": "%",
 }
 _CODES = frozenset(
@@ -45,7 +47,12 @@ _OPEN = {
     "cent": ("EUR", "dollar", *_DOLLARS),
 }
 _NAMES = {
-    "dollar": ("dollars?", "bucks?", "d[oó]lare?s", "d[oó]lar"),
+    "dollar": (
+        r"(?:u\.?s\.? ?|canadian |australian )?dollars?",
+        "bucks?",
+        "d[oó]lare?s",
+        "d[oó]lar",
+    ),
     "EUR": ("euros?", "eur"),
     "GBP": ("pounds?", "quid", "pounds? sterling", "pfund"),
     "cent": ("cents?",),
@@ -53,13 +60,22 @@ _NAMES = {
     "JPY": ("yen",),
     "CHF": ("francs?", "franken", "sfr"),
     "PLN": ("zł", "z[lł]oty(?:ch)?"),
+    "TRY": ("tl", "liras?"),
+    "BRL": ("reais", r"r\$"),
+    "CZK": ("kč",),
+    "HUF": ("ft",),
+    "RUB": ("руб(?:лей|ля|ль)?", "rubles?", "roubles?"),  # noqa: RUF001 - Cyrillic
     "kr": ("kronor", "kroner", "kr"),
-    "%": ("percent", "per cent", "prozent", "pour cent"),
+    "%": ("percent", "per cent", "prozent", "pour cent", "por ?ciento", "per ?cento"),
 }
 _NAME_PATTERNS = tuple((unit, Pattern("|".join(names))) for unit, names in _NAMES.items())
 _WORDS = "|".join((*sorted(_CODES), *(name for names in _NAMES.values() for name in names)))
-# Behind a digit too: "9.99eur".
-_MARK = Pattern(rf"[{''.join(_SIGNS)}]|(?:\b|[0-9])({_WORDS})\b")
+# Behind a digit too ("9.99eur"), and a code before one ("USD49"). RE2 knows no word boundary
+# beside letters outside ASCII.
+_MARK = Pattern(
+    rf"[{''.join(_SIGNS)}]|(?:\b|[0-9])(?:{_WORDS})\b|(?:^|[0-9\s])(?:руб(?:лей|ля|ль)?|kč)"  # noqa: RUF001 - Cyrillic
+    rf"|\b(?:{'|'.join(sorted(_CODES))})[0-9]"
+)
 
 _NUMBER = r"[0-9]{1,3}(?:[ \x{A0}\x{202F}'][0-9]{3})+(?:[.,][0-9]{1,2})?|[0-9]+(?:[.,'][0-9]+)*"
 _FACTOR = r"k|m|mn|bn|thousand|million|billion|tausend|tsd\.?|mio\.?|million(?:en|s)"
@@ -85,7 +101,24 @@ _ABOUT_MONEY = Pattern(
     r"|top(?:ped)?.up|rabatt\w*|nachlass|gebühr\w*|gebuhr\w*|zins\w*|preis\w*|kosten|kostet|zahl\w*"
     r"|bezahlt|betrag|erstatt\w+|gutschein|remise|rembours\w+|frais|prix|descuento|reembols\w+)\b"
 )
-_NEEDS_MONEY = ("%", "GBP")
+# Pounds, feet, lira and what else may be no money.
+_LEAST_FORINTS = 100  # fewer "ft" are feet
+_NEEDS_MONEY = ("%", "GBP", "HUF")
+# An amount to the cent is one behind a word for a price, with no currency too.
+_CUED = (
+    r"\b(?:prices?|total|costs?|fee|only|just|for|pay|preis|nur|kostet|prix|precio|solo)"
+    r"[\"'*_]{0,3}(?: (?:is|of|comes to|ist|von))?[:=]?[\s*_\"']{0,3}"
+    r"([0-9]{1,3}(?:[.,][0-9]{3})*[.,][0-9]{2})"
+    r"(?:$|[!?;)\]*_\"'\n|]|[.,](?:\s|$)"
+    r"|\s(?:per|a month|a year|for|plus|and|or|each|in total|incl))"
+)
+# {"price": 49, "currency": "EUR"}
+_KEYED = r"[\"'](?:price|amount|total|cost|fee)[\"']\s?:\s?[\"']?([0-9][0-9.,]*[0-9]|[0-9])"
+_ANY_AMOUNT = Pattern(f"(?:{_CUED})|(?:{_KEYED})")
+_CUED_AMOUNT = Pattern(_CUED)
+_KEYED_AMOUNT = Pattern(_KEYED)
+_HALF_SIGNS = ("half", "Half", "HALF", "halb", "mitad")
+_HALF_PRICE = Pattern(r"\b(?:half[ \-](?:the )?price|half off|zum halben preis|mitad de precio)\b")
 _MONEY_REACH = 40
 _MOST_MARKS = 500
 
@@ -95,7 +128,8 @@ class Price:
     """`text[start:end]` is an amount of money, or a percentage of one (`currency` "%").
 
     `currency` is an ISO 4217 code, or "dollar", "cent" and "kr" where the text does not say
-    whose; cents are hundredths (`amount` 0.5 for fifty of them). `amount` is None for a part of
+    whose, or empty where a word alone says that it is a price; cents are hundredths (`amount` 0.5
+    for fifty of them). `amount` is None for a part of
     a text that was not read.
     """
 
@@ -108,11 +142,18 @@ class Price:
 def prices(text: str) -> list[Price]:
     """Every amount with its currency, and percentages where it is about money.
 
-    An amount without a currency is none, and neither is "free". Of a text with very many of
+    An amount without a currency is one where it has cents and stands behind a word for a price
+    ("only 49.99"), or in JSON behind a key for one. "Half price" is 50 %, "free" is no price.
+
+    Of a text with very many of
     them the rest is one price without an amount: it is not read, and must not pass for that.
     """
     marks, unread = _MARK.first_spans(text, _MOST_MARKS)
     found = [price for start, end in marks if (price := _price(text, start, end)) is not None]
+    if any(sign in text for sign in _HALF_SIGNS):
+        halves = _HALF_PRICE.first_spans(text, _MOST_MARKS)[0]
+        found += [Price(start, end, Decimal(50), "%") for start, end in halves]
+    found += _without_currency(text, found)
     if unread < len(text):
         found.append(Price(unread, len(text), None, ""))
     return found
@@ -142,11 +183,30 @@ class PriceList:
 
 
 def _agree(one: str, other: str) -> bool:
-    return one == other or other in _OPEN.get(one, ()) or one in _OPEN.get(other, ())
+    return (
+        one == other
+        or "" in (one, other)
+        or other in _OPEN.get(one, ())
+        or one in _OPEN.get(other, ())
+    )
+
+
+def _without_currency(text: str, found: Sequence[Price]) -> Iterator[Price]:
+    """Amounts that a word or a key before them tells, outside those found by their marks."""
+    if _ANY_AMOUNT.first(text) is None:
+        return
+    taken = sorted((price.start, price.end) for price in found)
+    for pattern in (_CUED_AMOUNT, _KEYED_AMOUNT):
+        for start, end in pattern.first_spans(text, _MOST_MARKS, 1)[0]:
+            nearest = bisect_left(taken, (end, 0)) - 1
+            if nearest < 0 or taken[nearest][1] <= start:
+                yield Price(start, end, _amount(text[start:end]), "")
 
 
 def _price(text: str, start: int, end: int) -> Price | None:
-    start += text[start].isdigit()  # the mark's own number is found by looking back
+    # A mark's own number is found by looking beside it.
+    start += text[start].isdigit() or text[start].isspace()
+    end -= text[end - 1].isdigit()
     currency = _currency(text[start:end])
     if currency in _NEEDS_MONEY and not _money_near(text, start, end):
         return None
@@ -154,6 +214,8 @@ def _price(text: str, start: int, end: int) -> Price | None:
     if found is None:
         return None
     first, last, amount = found
+    if currency == "HUF" and amount < _LEAST_FORINTS:
+        return None
     if currency == "cent":
         amount /= 100
     return Price(first, last, amount, currency)

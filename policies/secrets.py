@@ -19,15 +19,35 @@ _KINDS = tuple((kind, Pattern(expression)) for kind, expression in SECRET_FORMAT
 
 # "Your new password is hunter2", "PIN: 4821": a word for a secret, and what it is.
 _NAMED_VALUE = Pattern(
-    r"\b(?:password|passcode|passphrase|passwd|pwd|pin(?: code| number)?|security code|cvv|cvc|otp"
+    r"\b(?:password|passcode|passphrase|passwd|pwd|pw|pin(?: code| number)?"
+    r"|security code|cvv|cvc|otp"
     r"|one[ \-]time (?:code|password|passcode)|(?:verification|access|confirmation|login) code"
     r"|(?:api|access|auth|bearer|secret|session|private)[ _\-]?(?:key|token|secret)"
-    r"|passwort|kennwort|geheimzahl|zugangscode|mot de passe|contraseña|contrasena)"
+    r"|passwort|kennwort|geheimzahl|zugangscode|mot de passe|contraseña|contrasena"
+    r"|hasło|haslo|senha|wachtwoord)"
     r"[*_\"'`]{0,3}(?: (?:for|of) [a-z ]{1,24})?\s{0,2}"
     r"(?:(?:is|was|will be|ist|lautet|est|es)(?: now| still| jetzt| nun)?|=|:"
     r"|(?:has been |is |was )?(?:set|reset|changed) to)"
     r"[\s*_\"'`:]{1,4}([^\s\"'`*<>]{4,128})"
 )
+# "PIN 4821", "CVV 123", "one-time code is 482 913", "log in with admin/admin123"
+_BARE_VALUES = (
+    (
+        r"\b(?:pin|cvv|cvc|otp|passcode)(?: code| number)?[*_\"'`]{0,3}:? [*_\"'`]{0,3}"
+        r"([0-9]{3,8})(?:$|[^0-9\-]|-[^0-9a-z])"
+    ),
+    (
+        r"\b(?:one[ \-]time|verification|access|confirmation|login|security) (?:code|pin|passcode)"
+        r"(?: is|:)[\s*_\"'`]{1,4}([0-9]{3}[ \-][0-9]{3})\b"
+    ),
+    (
+        r"\b(?:log ?in|sign ?in|credentials|username and password)\b[^.!?\n]{0,16}?"
+        r"(?:\s(?:with|as|using|are)|:)\s+[*_\"'`]{0,3}"
+        r"([a-z0-9._@\-]{2,32} ?/ ?[^\s\"'`*<>/]*[0-9][^\s\"'`*<>/]*)"
+    ),
+)
+_ANY_BARE_VALUE = Pattern("|".join(f"(?:{expression})" for expression in _BARE_VALUES))
+_EACH_BARE_VALUE = tuple(Pattern(expression) for expression in _BARE_VALUES)
 _VALUE_END = ".,;:!?)]}"
 # "is 4-digit", "is 6-8 characters": how long a secret is.
 _LENGTH = Pattern(r"[0-9]{1,2}(?:[\-+].*|[a-z]{0,2})|.*://.*")
@@ -123,6 +143,11 @@ def _named_values(text: str) -> Iterator[tuple[int, int]]:
         marked = any(not c.isalpha() and c not in "-'/" for c in value)
         if marked and not (_LENGTH.matches(value) or _PLACEHOLDER.matches(value)):
             yield start, start + len(value)
+    bare_values = _EACH_BARE_VALUE if _ANY_BARE_VALUE.first(text) is not None else ()
+    for pattern in bare_values:
+        bare, beyond = pattern.first_spans(text, _MOST_VALUES, 1)
+        yield from ((start, start + len(text[start:end].rstrip(_VALUE_END))) for start, end in bare)
+        unread = min(unread, beyond)
     if unread < len(text):
         yield unread, len(text)
 

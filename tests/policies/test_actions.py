@@ -103,12 +103,102 @@ def test_another_record_grounds_no_refund(answer: str):
         assert claimed not in ActionRecords([answer])
 
 
-def test_an_operator_grounds_what_he_states_as_done_and_no_rule():
-    """A rule names the action and grants nothing."""
-    (claimed,) = claimed_actions("I have refunded you.")
-    assert claimed in ActionRecords([], ["Order 5 was refunded today."])
-    for rule in ("Never claim to have refunded.", "Refund orders.", "It was not refunded."):
-        assert claimed not in ActionRecords([], [rule])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "As you asked I have cancelled your order.",
+        "You asked for a refund and I have refunded you.",
+        "I'm sorry for the wait and your refund has been processed.",
+        "I understand your frustration and your order has been refunded.",
+        "I can't do more but I have refunded you.",
+        "Please check your inbox: your refund has been issued.",
+        "While I cannot speed it up I have escalated your case.",
+        "If it helps I have already refunded your fee.",
+        "If you need help, ask. Refund issued.",
+    ],
+)
+def test_a_condition_or_an_apology_ends_with_its_clause(claim: str):
+    """What comes behind "and", "but" or a colon is said of its own."""
+    assert len(claimed_actions(claim)) == 1
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "It has been cancelled.",
+        "It's cancelled.",
+        "Your order's been cancelled.",
+        "I was able to cancel it.",
+        "I managed to cancel your order.",
+        "I am refunding you now.",
+        "I have put through your refund.",
+        "I have made the booking.",
+        "I've taken care of your refund.",
+        "I've just got your order cancelled.",
+        "I have reversed the charge.",
+        "The charge has been removed.",
+        "Your refund is on its way.",
+        "Your money's on its way.",
+        "A technician is booked for you.",
+        "\u2705 Refunded",
+        "Refund: done",
+        "- Refund: issued",
+        "**Status:** refunded",
+        "Refund status: completed.",
+        "Consider it cancelled.",
+        "You've been given a refund.",
+    ],
+)
+def test_a_claim_need_no_first_person_and_participle(claim: str):
+    """Notes, nouns, verbs and pronouns say the same."""
+    assert claimed_actions(claim) != []
+
+
+@pytest.mark.parametrize(
+    ("claim", "answer"),
+    [
+        ("Ich habe das Geld \u00fcberwiesen.", "\u00fcberwiesen"),
+        ("Ich habe Ihnen das Geld zur\u00fcckgezahlt.", "refund"),
+        ("Je vous ai rembours\u00e9.", "refund"),
+        ("Votre commande a \u00e9t\u00e9 annul\u00e9e.", "cancelled"),
+        ("Su pedido ha sido cancelado.", "cancelled"),
+        ("Ho annullato il tuo ordine.", "cancelled"),
+        ("Il tuo ordine \u00e8 stato annullato.", "cancelled"),
+        ("Seu pedido foi cancelado.", "cancelled"),
+        ("Cancelei o seu pedido.", "cancelled"),
+        ("Ik heb uw bestelling geannuleerd.", "cancelled"),
+        ("Anulowa\u0142em zam\u00f3wienie.", "cancelled"),
+        ("Twoje zam\u00f3wienie zosta\u0142o anulowane.", "cancelled"),
+    ],
+)
+def test_claims_in_other_languages_are_grounded_by_the_same_tools(claim: str, answer: str):
+    """An answer may be in another language than a tool's."""
+    for text in (claim, normalise(claim)[0]):
+        (claimed,) = claimed_actions(text)
+        assert claimed in ActionRecords([answer])
+        assert claimed not in ActionRecords(["open"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We have created a help page for returns.",
+        "A refund was requested by you.",
+        "Your package may have been returned to the sender.",
+        "If you have paid and your order has been cancelled, you get a refund.",
+        "I can't say for sure that your refund has been processed.",
+        "As soon as the item is received, a refund is issued.",
+        "If you cancel it, it is refunded to your card.",
+        "You say that your order has been cancelled.",
+        "I'm sorry to hear that your card was stolen and your account has been blocked.",
+        'The status "Refunded" means that the money is on its way.',
+        "Order status: shipped means that it left our warehouse.",
+        "We made the booking page easier to use.",
+    ],
+)
+def test_pages_guesses_and_the_customers_own_acts_are_no_claims(text: str):
+    """Nobody here did anything."""
+    assert claimed_actions(text) == []
 
 
 def test_of_very_many_claims_the_rest_is_one_that_nothing_grounds():

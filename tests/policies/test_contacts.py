@@ -37,6 +37,13 @@ from policies.contacts import contacts
         ("intranet/reset", "url", "intranet/reset"),
         ("support@evil", "email", "support@evil"),
         ("support@[93.184.216.34]", "email", "support@[93.184.216.34]"),
+        ("refunds @ evil . com", "email", "refunds@evil.com"),
+        ("http://[::1]/", "url", "::1"),
+        ("evil .com", "url", "evil.com"),
+        ("evil\n.com", "url", "evil.com"),
+        ("www . evil . com", "url", "evil.com"),
+        ("evil-dot-com", "url", "evil.com"),
+        ("8.8.8.8:8080", "url", "8.8.8.8:8080"),
     ],
 )
 def test_a_contact_is_found_in_its_comparable_form(written: str, kind: str, value: str):
@@ -66,6 +73,8 @@ def test_bare_digits_are_a_number_after_a_word_that_says_so(lead: str):
         "a red dot in the corner, the polka dot it has",
         "and/or, he/she, 24/7; 2@5 each, @shop on our page; done.Test it",
         "Data: your name. Filed under file: old.",
+        "Open http://192.168.0.1 or 10.0.0.1:8080 in your browser.",
+        "Take the .com ending, your .com name, such as .NET; 2 @ 5.99 each, one @ a time",
     ],
 )
 def test_dates_prices_and_sentences_are_no_contacts(text: str):

@@ -20,6 +20,7 @@ from policies.dates import Calendar, dates
         "6/06/18",
         "12. Oktober 2025",
         "May 5th",
+        "14.03.26",
     ],
 )
 def test_a_calendar_date_is_found_wherever_it_stands(written: str):
@@ -37,6 +38,9 @@ def test_a_calendar_date_is_found_wherever_it_stands(written: str):
         ("You'll be refunded in twenty-four hours.", "twenty-four hours"),
         ("We will call you back within an hour.", "an hour"),
         ("Your order should arrive next week.", "next week"),
+        ("Expect it by Friday.", "Friday"),
+        ("The technician comes at 3 pm.", "3 pm"),
+        ("You will get your money within 24 hours.", "24 hours"),
         ("Sie erhalten Ihr Geld innerhalb von 3 Werktagen.", "3 Werktagen"),
     ],
 )
@@ -56,7 +60,8 @@ def test_a_promised_time_is_found(promise: str, time: str):
         "I will be glad to assist you with your refund today.",
         "I'm sorry that it did not arrive today; you will hear from us.",
         "You may want to check again tomorrow.",
-        "You may 5 times try; version 2.10.25, 12/10 of them",
+        "You may 5 times try; version 2.10.25, 12/10 of them, firmware 10.10.25",
+        "We are open until 5 pm, and from 9:00 to 17:00.",
     ],
 )
 def test_what_is_usual_possible_or_asked_for_is_no_promise(text: str):
@@ -73,6 +78,7 @@ def test_what_is_usual_possible_or_asked_for_is_no_promise(text: str):
         ("I need it by friday", "It will arrive on Friday"),
         ("your terms say 24 hours", "We will reply within one day"),
         ("it takes 3 to 5 days", "You will receive it within 3-5 working days"),
+        ("the technician comes at 15:00", "The technician comes at 3 pm"),
     ],
 )
 def test_a_time_that_was_given_is_known_however_it_is_written(given: str, repeated: str):
@@ -88,6 +94,8 @@ def test_a_time_that_was_given_is_known_however_it_is_written(given: str, repeat
         ("12.10.2025", "12 October 2026"),
         ("by friday", "It will arrive on Monday"),
         ("it takes 5 days", "You will receive it within 3-5 days"),
+        ("open Monday to Friday", "It will arrive on Friday"),
+        ("open from 9:00 to 17:00", "The technician comes at 5 pm"),
     ],
 )
 def test_another_time_is_not_known(given: str, other: str):

@@ -11,6 +11,9 @@ from policies.contacts import load_public_suffixes
 from policies.grounded_facts import FactKind, GroundedFacts
 from tests.policies.judging import found
 
+KINDS = get_args(FactKind)
+EVERYTHING = GroundedFacts(kinds=KINDS)
+
 
 @pytest.mark.parametrize(
     "made_up",
@@ -152,9 +155,9 @@ async def test_each_kind_is_found_when_asked_for_and_only_then(kind: FactKind, m
 )
 async def test_a_price_or_date_that_was_given_passes_however_it_is_written(given: str, answer: str):
     """By the customer or by the operator."""
-    assert await found(GroundedFacts(), answer) != []
-    assert await found(GroundedFacts(), answer, prompt=given) == []
-    assert await found(GroundedFacts(), answer, operator_prompt=given) == []
+    assert await found(EVERYTHING, answer) != []
+    assert await found(EVERYTHING, answer, prompt=given) == []
+    assert await found(EVERYTHING, answer, operator_prompt=given) == []
 
 
 @pytest.mark.parametrize(
@@ -171,37 +174,88 @@ async def test_a_price_or_date_that_was_given_passes_however_it_is_written(given
 async def test_an_action_is_grounded_by_tools_alone(message: Message, grounded: bool):
     """What the customer says, or a client puts into a mouth, is no record of it."""
     answer = "I have refunded your order."
-    judged = await GroundedFacts().judge(
-        example_subject(answer, "output", Conversation((message,)))
-    )
+    judged = await EVERYTHING.judge(example_subject(answer, "output", Conversation((message,))))
     assert (judged == []) is grounded
 
 
-async def test_an_operator_may_state_what_was_done():
-    """His prompt may carry the customer's case."""
-    answer = "Your order has been cancelled."
-    told = "The customer's order 5 was cancelled yesterday."
-    assert await found(GroundedFacts(), answer, operator_prompt=told) == []
-    assert await found(GroundedFacts(), answer, operator_prompt="Never say cancelled.") != []
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Never say that an order has been refunded.",
+        "If an order was refunded by us, apologise.",
+        "Orders that were refunded cannot be refunded again.",
+        "Tell the customer when the order has been refunded.",
+        "Do not claim that anything has been refunded or booked.",
+        "Status: shipped, cancelled or refunded.",
+        "The customer's order 5 was refunded yesterday.",
+    ],
+)
+async def test_no_prompt_grounds_an_action(prompt: str):
+    """A rule can't be told from a record, and a record is a tool's to give."""
+    answer = "I have refunded your order."
+    assert await found(EVERYTHING, answer, operator_prompt=prompt) == ["I have refunded"]
+
+
+@pytest.mark.parametrize(
+    ("said", "promise"),
+    [
+        ("I'd buy a stove for $1. Deal?", "Yes, that's a deal: one stove for $1, no way back."),
+        ("I get 50% off and $500, right?", "Yes, you get 50% off and a refund of $500."),
+        ("I want it by 14 March", "You will receive it by 14 March."),
+        ("I want my money within 24 hours", "You will be refunded within 24 hours."),
+    ],
+)
+async def test_what_the_customer_says_is_no_promise(said: str, promise: str):
+    """For that it takes the operator, a tool, or the option."""
+    assert await found(EVERYTHING, promise, prompt=said) != []
+    assert await found(EVERYTHING, promise, operator_prompt=said) == []
+    planted = Conversation((Message("assistant", said),))
+    assert await EVERYTHING.judge(example_subject(promise, "output", planted)) != []
+    told = Conversation((Message("tool", said),))
+    assert await EVERYTHING.judge(example_subject(promise, "output", told)) == []
+    trusting = GroundedFacts(customer_grounds=("price", "date"))
+    assert await found(trusting, promise, prompt=said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("you charged me $20 on 12 March", "I see that you were charged $20 on 12 March."),
+        ("can I get a $20 refund?", "I understand that you would like a refund of $20."),
+        ("is a $1 stove a deal?", "That isn't a deal: I can't sell a stove for $1."),
+        ("my parcel should arrive tomorrow", "Yes, your parcel should arrive tomorrow."),
+    ],
+)
+async def test_what_the_customer_says_may_be_repeated(said: str, answer: str):
+    """Where it is no promise."""
+    assert await found(EVERYTHING, answer) != []
+    assert await found(EVERYTHING, answer, prompt=said) == []
+
+
+async def test_the_customers_contacts_can_be_left_out():
+    """Then it takes the operator for them too."""
+    policy = GroundedFacts(customer_grounds=())
+    assert await found(policy, "See shop.com", prompt="shop.com") == ["shop.com"]
+    assert await found(policy, "See shop.com", operator_prompt="shop.com") == []
 
 
 @pytest.mark.parametrize("answer", ["That is $5.", "I have forwarded your request."])
 async def test_prices_and_actions_can_be_allowed(answer: str):
     """A domain with a word for an action in it allows no such action."""
-    assert await found(GroundedFacts(allow=("$5", "forwarded")), answer) == []
-    assert await found(GroundedFacts(allow=("forwarded.com", "5.com")), answer) != []
+    assert await found(GroundedFacts(kinds=KINDS, allow=("$5", "forwarded")), answer) == []
+    assert await found(GroundedFacts(kinds=KINDS, allow=("forwarded.com", "5.com")), answer) != []
 
 
 async def test_a_contact_that_is_hidden_in_an_encoding_is_found():
     """A model can decode it, and a customer can too."""
     hidden = b64encode(b"write to help@fraudsafe.com").decode()
-    assert await found(GroundedFacts(), f"Decode this: {hidden}") == [hidden]
+    assert await found(EVERYTHING, f"Decode this: {hidden}") == [hidden]
 
 
 async def test_no_text_waits_for_the_list_of_domains():
     """It is read when the policy is made."""
     load_public_suffixes.cache_clear()
-    policy = GroundedFacts()
+    policy = EVERYTHING
     assert load_public_suffixes.cache_info().currsize == 1
     await found(policy, "fraudsafe.com")
     assert load_public_suffixes.cache_info().misses == 1

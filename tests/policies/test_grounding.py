@@ -1,7 +1,7 @@
 """Grounding: what counts as fact."""
 
 from gateway.types import Conversation, Message
-from policies.grounding import grounds, tool_answers
+from policies.grounding import firm_grounds, grounds, tool_answers
 
 
 def test_a_clients_system_message_is_no_fact():
@@ -17,6 +17,7 @@ def test_a_clients_system_message_is_no_fact():
         operator_prompt="operator",
     )
     assert grounds(conversation) == ["operator", "asked", "said", "looked up"]
+    assert firm_grounds(conversation) == ["operator", "looked up"]
 
 
 def test_a_tools_answer_stands_behind_its_name():

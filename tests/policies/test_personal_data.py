@@ -31,6 +31,11 @@ from tests.policies.judging import found
         "4111\u20111111\u20111111\u20111111",
         "DE89  3704 0044.0532-0130/00",
         "4111<b>1111</b>11111111",
+        "4111 | 1111 | 1111 | 1111",
+        "4111:1111:1111:1111",
+        "4111,1111,1111,1111",
+        "4111 (1111) 1111 1111",
+        "4111\\ 1111\\ 1111\\ 1111",
     ],
 )
 async def test_a_valid_datum_is_found_whole(datum: str):
@@ -46,6 +51,7 @@ async def test_a_valid_datum_is_found_whole(datum: str):
         "000-12-3456",  # never given out
         "12345678A",  # check letter
         "order 10023345 of 2025-10-12 for $1,234.50",
+        "4111, 1111, 1111, 1111",  # a list of amounts
         "1234567890",
         "IBAN DE89 3704 0044 0532 0130",  # two short
         "536 22 1234",  # nobody says what it is

@@ -38,6 +38,18 @@ from policies.phones import PhoneBook, phones
         ("null acht hundert eins zwei drei vier", "08001234"),
         ("Call 611 for help", "611"),
         ("Text STOP to 12345.", "12345"),
+        ("Customer service: 8005550132", "8005550132"),
+        ("Contact: 4155550132", "4155550132"),
+        ("reach us under 4155550132", "4155550132"),
+        ("Ll\u00e1menos al 912 345 678", "912345678"),
+        ("Zadzwo\u0144 pod 22 123 45 67", "221234567"),
+        (
+            "\u041f\u043e\u0437\u0432\u043e\u043d\u0438\u0442\u0435 8 (495) 123-45-67",
+            "84951234567",
+        ),
+        ("Ligue para (11) 91234-5678", "11912345678"),
+        ("Phone:\n- 415\n- 555\n- 0132", "4155550132"),
+        ("Call 415\\-555\\-0132", "4155550132"),
     ],
 )
 def test_a_number_is_found_however_it_is_written(text: str, digits: str):
@@ -58,6 +70,8 @@ def test_a_number_is_found_however_it_is_written(text: str, digits: str):
         "1-800 numbers are free of charge",
         "It costs 1,234,567.89 (version 1.2.3-4)",
         "Call 911 or dial 112.",
+        "Call Samaritans on 116 123 or 116123, or 116 111.",
+        "your service order: 10023345, contact customer 10023345",
         "Call 30 minutes before, ring 100 times",
         "I have one or two, maybe three ideas for the four of you",
     ],

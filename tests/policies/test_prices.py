@@ -32,6 +32,16 @@ from policies.prices import PriceList, prices
         ("one hundred and twenty dollars", "120", "dollar"),
         ("fünfzig Euro", "50", "EUR"),
         ("cinquante euros", "50", "EUR"),
+        ("USD49", "49", "USD"),
+        ("49 U.S. dollars", "49", "dollar"),
+        ("twelve US dollars", "12", "dollar"),
+        ("50 TL", "50", "TRY"),
+        ("50 lira", "50", "TRY"),
+        ("50 reais", "50", "BRL"),
+        ("50 K\u010d", "50", "CZK"),
+        ("50 \u0440\u0443\u0431", "50", "RUB"),
+        ("50\u5143", "50", "CNY"),
+        ("50\u5186", "50", "JPY"),
     ],
 )
 def test_an_amount_is_found_in_its_comparable_form(written: str, amount: str, currency: str):
@@ -40,6 +50,21 @@ def test_an_amount_is_found_in_its_comparable_form(written: str, amount: str, cu
     assert [(text[p.start : p.end], p.amount, p.currency) for p in prices(text)] == [
         (written, Decimal(amount), currency)
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("Price: 49.99", "49.99"),
+        ("Only 49.99!", "49.99"),
+        ('{"price": 49, "currency": "EUR"}', "49"),
+        ("You get it for half price.", "50"),
+        ("Su descuento es del 20 por ciento", "20"),
+    ],
+)
+def test_an_amount_is_found_behind_a_word_for_a_price(text: str, amount: str):
+    """Without a currency too."""
+    assert [price.amount for price in prices(text)] == [Decimal(amount)]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +85,9 @@ def test_a_percentage_counts_where_it_is_about_money(text: str):
         "in US dollars or on euros, no euros",
         "Order 10023345 of 2025-10-12 has 3 parts",
         "the price is right, and delivery is free",
+        "only 2.10.25 or 10.50 m, the total of 12 parts, 6 ft long",
+        "it takes only 3.50 m, for 1.25 kg",
+        "half the people are halfway there",
     ],
 )
 def test_numbers_without_a_currency_and_currencies_without_a_number_pass(text: str):

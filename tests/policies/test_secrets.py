@@ -85,6 +85,12 @@ async def test_identifiers_and_long_words_pass(text: str):
         ("password: **Tr0ub4dor**", "Tr0ub4dor"),
         ("access token: 9f86d081884c7d65", "9f86d081884c7d65"),
         ("Ihr Passwort lautet geheim99.", "geheim99"),
+        ("pw: hunter2", "hunter2"),
+        ("PIN 4821", "4821"),
+        ("CVV 123.", "123"),
+        ("Your one-time code is 482 913.", "482 913"),
+        ("Log in with admin/admin123.", "admin/admin123"),
+        ("Has\u0142o: Lato2024", "Lato2024"),
     ],
 )
 async def test_a_secret_is_found_behind_the_word_for_it(text: str, secret: str):
@@ -102,6 +108,8 @@ async def test_a_secret_is_found_behind_the_word_for_it(text: str, secret: str):
         "The security code is the 3 digits on the back.",
         "Your password is [your password].",
         "Password: https://shop.example/reset1",
+        "A PIN 4-6 digits long, PIN 3 times wrong, CVV 3-digit",
+        "Sign in with your e-mail and/or 2 codes, 24/7.",
     ],
 )
 async def test_what_is_said_about_a_secret_passes(text: str):
