@@ -123,10 +123,11 @@ class GroundedFacts:
     refunded you") is grounded only by a tool's answer that holds the word: never by a prompt, by
     what the customer says or by an earlier answer.
 
-    `kinds` are those looked for: contacts, unless more are asked for. `customer_grounds` are the kinds that the customer's word and
-    earlier answers ground wherever they are said. A price or date that is not among them they
-    ground only where the answer does not promise it ("you were charged $20", not "you get $20"
-    or "it will arrive by Friday"): for a promise it takes the operator's prompt or a tool.
+    `kinds` are those looked for: contacts, unless more are asked for. `customer_grounds` are the
+    kinds that the customer's word and earlier answers ground wherever they are said. A price or
+    date that is not among them they ground only where the answer does not promise it ("you were
+    charged $20", not "you get $20" or "it will arrive by Friday"): for a promise it takes the
+    operator's prompt or a tool.
 
     `allow` takes domains (all pages of these and of their subdomains), e-mail addresses, telephone
     numbers, prices, dates and actions ("forwarded").

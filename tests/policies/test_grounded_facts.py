@@ -255,7 +255,7 @@ async def test_a_contact_that_is_hidden_in_an_encoding_is_found():
 async def test_no_text_waits_for_the_list_of_domains():
     """It is read when the policy is made."""
     load_public_suffixes.cache_clear()
-    policy = EVERYTHING
+    policy = GroundedFacts()
     assert load_public_suffixes.cache_info().currsize == 1
     await found(policy, "fraudsafe.com")
     assert load_public_suffixes.cache_info().misses == 1
