@@ -34,7 +34,7 @@ from policies.patterns import Pattern, Reading, capitalised, cased_readings
 _DEPTH = 2
 _ENCODED = Pattern("|".join(f"(?:{e.expression})" for e in ENCODINGS), exact_case=True)
 # What folding does to ASCII beside its case, where it drops nothing.
-_PLAIN_ASCII = str.maketrans("\t\n\v\f\r`", "     '")
+_PLAIN_ASCII = str.maketrans("\t\n\v\f\r\x1c\x1d\x1e\x1f`", "         '")
 _WORD = Pattern(r"[^\s]+")
 
 # Words that nobody writes backwards, or turned by thirteen letters, without a purpose.
@@ -79,9 +79,9 @@ def _below(source: Reading) -> Iterator[Reading]:
     """What stands below a text, each text once."""
     known = {source.text}
     for level in _levels(source):
-        shown = _plain(MARKUP, level)
-        for reading in chain((level,), () if shown is None else _levels(shown)):
-            for other in (reading, *_turned(reading), _plain(LEET, reading)):
+        shown = _without(MARKUP, level)
+        for reading in chain((level,), () if shown is None else _levels(_folded(shown))):
+            for other in (reading, *_turned(reading), _unleeted(reading)):
                 if other is not None and other.text not in known:
                     known.add(other.text)
                     yield other
@@ -153,9 +153,10 @@ def _decoded(source: Reading) -> Reading | None:
     return None if decoded is source else _folded(decoded)
 
 
-def _plain(encoding: Encoding, source: Reading) -> Reading | None:
-    changed = _without(encoding, source)
-    return None if changed is None else _folded(changed)
+def _unleeted(source: Reading) -> Reading | None:
+    """With the letters that signs stand for; they are folded, and beyond ASCII so is the rest."""
+    changed = _without(LEET, source)
+    return _folded(changed) if changed is not None and changed.text.isascii() else changed
 
 
 def _without(encoding: Encoding, source: Reading) -> Reading | None:

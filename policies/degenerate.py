@@ -23,6 +23,7 @@ _PLACEHOLDER = Pattern(
     r"(?i)(\[(?:(?:your|our_|insert|enter your|customer|company|name|phone|e-?mail|address|link"
     r"|driver|agent)[^\[\]\n]{0,60}|[a-z][a-z ]{0,30}['\x{2019}]s [^\[\]\n]{1,40})\])(?:[^(]|$)"
 )
+_MOST_FINDINGS = 100  # of each kind: an answer with so many is lost anyway
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -43,8 +44,9 @@ class DegenerateText:
         text = subject.text
         if not subject.normalised.strip():
             return (self._finding(0, len(text), "empty"),)
-        found = [self._finding(*span, "another role's turn") for span in _OTHER_TURN.spans(text)]
-        blanks = _PLACEHOLDER.spans(text, group=1)
+        turns, _ = _OTHER_TURN.first_spans(text, _MOST_FINDINGS)
+        found = [self._finding(*span, "another role's turn") for span in turns]
+        blanks, _ = _PLACEHOLDER.first_spans(text, _MOST_FINDINGS, group=1)
         found += [self._finding(*span, "unfilled placeholder") for span in blanks]
         if self._repeats(subject.normalised) or self._compresses(subject.normalised):
             found.append(self._finding(0, len(text), "repetition"))

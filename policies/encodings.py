@@ -313,9 +313,14 @@ INVISIBLE = Pattern(
 )
 
 
+# Fewer characters say nothing, and are made up by chance.
+_LEAST_HIDDEN = 4
+
+
 def hidden_in(run: str) -> str:
     """What invisible characters say: letters in the tag block, bytes in variation selectors,
-    bits in two kinds of zero-width characters; "" where it is nothing legible.
+    bits in two kinds of zero-width characters (four characters at least of these two); "" where it
+    is nothing legible.
     """
     codes = [ord(character) for character in run]
     tags = "".join(chr(code - 0xE0000) for code in codes if code in _TAG_BLOCK)
@@ -324,8 +329,8 @@ def hidden_in(run: str) -> str:
         for code in codes
         if code in _SELECTORS or code in _MORE_SELECTORS
     )
-    said = (tags, legible(data), _in_bits([c for c in run if c in _ZERO_WIDTH]))
-    return "\n".join(filter(None, said))
+    said = (legible(data), _in_bits([c for c in run if c in _ZERO_WIDTH]))
+    return "\n".join(filter(None, (tags, *(s for s in said if len(s) >= _LEAST_HIDDEN))))
 
 
 def _in_bits(characters: list[str]) -> str:

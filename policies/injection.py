@@ -8,29 +8,16 @@ a customer who talks of instructions, rules or a prompt of his own is let throug
 
 from collections.abc import Iterator, Sequence
 
-from ahocorasick_rs import AhoCorasick
 from pydantic.dataclasses import dataclass
 
-from gateway.normalisation import normalise
 from gateway.types import Finding, Subject
 from policies.decodings import decodings
-from policies.injection_rules import ABROAD, RULES
+from policies.injection_abroad import orders_abroad
+from policies.injection_rules import RULES
 from policies.patterns import readings
 
 _MOST_MATCHES = 100
-
-
 _ORDER_DROPPED = "orders to drop the instructions"
-_REACH = 64  # characters from the first word of such an order to the beginning of its last
-_SPACES = str.maketrans(dict.fromkeys('\n\t.,;:!?"-()[]/', " "))
-_PARTS: dict[str, list[tuple[int, int]]] = {}
-for _language, _words in enumerate(ABROAD):
-    for _kind, _parts in enumerate(_words):
-        for _part in _parts.split("|"):
-            _PARTS.setdefault(normalise(_part)[0].translate(_SPACES), []).append((_language, _kind))
-_ABROAD = AhoCorasick(list(_PARTS))
-_PLACES = list(_PARTS.values())
-_KINDS = 3
 
 _Found = tuple[int, int, str]
 
@@ -41,7 +28,11 @@ class InjectionRules:
 
     In the text as written, folded and decoded (`policies.decodings`). English throughout; orders to
     drop the instructions, and the name of the system prompt, also in German, French, Spanish,
-    Italian, Portuguese, Dutch, Polish, Russian, Chinese, Japanese and Turkish.
+    Italian, Portuguese, Dutch, Polish, Russian, Chinese, Japanese, Turkish, Swedish, Hungarian,
+    Vietnamese, Indonesian, Korean, Arabic, Hebrew, Hindi and Greek.
+
+    A match that speaks of the customer's own things ("ignore the previous instructions for
+    delivery") is excused (policies.injection_excuses): that is for a model to judge.
     """
 
     category: str = "prompt_injection"
@@ -51,7 +42,7 @@ class InjectionRules:
         *raw, folded = readings(subject)
         places = [(r, _by_rules(r.text)) for r in (*raw, folded, *decodings(subject))]
         # These are of folded words: the raw text has none that the folded one has not.
-        places += [(r, _orders_abroad(r.text.lower())) for r in (folded, *decodings(subject))]
+        places += [(r, _abroad(r.text.lower())) for r in (folded, *decodings(subject))]
         for reading, spans in places:
             for start, end, rule in spans:
                 detail = f"{rule}, in {reading.scheme}" if reading.scheme else rule
@@ -60,22 +51,16 @@ class InjectionRules:
 
 
 def _by_rules(text: str) -> Iterator[_Found]:
-    for rule, pattern in RULES:
-        spans, unread = pattern.first_spans(text, _MOST_MATCHES)
-        yield from ((start, end, rule) for start, end in spans)
+    for rule in RULES:
+        spans, unread = rule.pattern.first_spans(text, _MOST_MATCHES)
+        yield from ((*span, rule.name) for span in spans if rule.holds(text, *span))
         if unread < len(text):
-            yield unread, len(text), rule
+            yield unread, len(text), rule.name
 
 
-def _orders_abroad(text: str) -> Iterator[_Found]:
-    """Three words of one language, one of each kind, within reach of one another."""
-    last: dict[tuple[int, int], tuple[int, int]] = {}
-    spaced = f" {text} ".translate(_SPACES)  # some parts want a space on either side
-    for part, begin, stop in _ABROAD.find_matches_as_indexes(spaced, overlapping=True):
-        start, end = max(begin - 1, 0), min(stop - 1, len(text))
-        for language, kind in _PLACES[part]:
-            last[language, kind] = (start, end)
-            spans = [last.get((language, other)) for other in range(_KINDS)]
-            near = [span for span in spans if span is not None and start - span[0] <= _REACH]
-            if len(near) == _KINDS:
-                yield min(s for s, _ in near), max(e for _, e in near), _ORDER_DROPPED
+def _abroad(text: str) -> Iterator[_Found]:
+    for number, (start, end) in enumerate(orders_abroad(text)):
+        if number == _MOST_MATCHES:
+            yield start, len(text), _ORDER_DROPPED
+            return
+        yield start, end, _ORDER_DROPPED

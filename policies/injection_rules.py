@@ -1,17 +1,32 @@
-# ruff: noqa: E501, RUF001 - one expression a line, and letters of many alphabets
-"""The rules of `policies.injection`: names and RE2 expressions, as data.
+# ruff: noqa: E501 - one expression a line
+"""The rules of `policies.injection`: names, RE2 expressions and what excuses a match, as data.
 
 A space in an expression stands for up to three characters that are no letters, or none: words that
 were spelled have lost their spaces, and emphasis puts marks there.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from gateway.normalisation import normalise
+from policies import injection_excuses as excuses
+from policies.injection_abroad import PROMPT_ABROAD
 from policies.patterns import Pattern
 
 _GAP = r"\W{0,3}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to find, and what around a match says that a customer speaks of his own things."""
+
+    name: str
+    pattern: Pattern
+    excuse: Pattern | None = None
+
+    def holds(self, text: str, start: int, end: int) -> bool:
+        """Whether a match of the pattern at `text[start:end]` is a finding."""
+        return self.excuse is None or not excuses.excused(self.excuse, text, start, end)
 
 
 def _rule(*expressions: str) -> Pattern:
@@ -72,94 +87,31 @@ _DIVULGE = (
     r"(?:reveal(?:ing)?|disclos(?:e|ing)|leak|expose|dump|divulge|print|repeat|recite|output"
     r"|display|quote|spell out|paraphrase)"
 )
+# What a model does, and nobody else who is given instructions.
+_FOR_A_MODEL = (
+    r"(?:(?:please|you must|you will|you should|from now on|now|always|never|only) )*"
+    r"(?:ignore|disregard|forget|reply|respond|act as|act like|pretend|output|reveal|repeat|refuse"
+    r"|speak (?:like|as|only)|answer (?:in|as|like|every|all|only|with|any)|print your"
+    r"|you are|comply|obey|grant|approve|say (?:yes|that you)|be (?:rude|evil|mean))\b"
+)
+_SAY = (
+    r"(?:^|[.!?,:;\n]|\b(?:please|now|and|then|must|to|just)) (?:say|repeat|output|write|print|reply"
+    r"|answer|respond)(?: (?:back|with|only|just|the|following|this|sentence|words?|text|after me))*"
+    r" (?:exactly|verbatim|word for word)(?: (?:this|these|the following|words?|sentence|text))*"
+)
 # Not "your instructions for returning a parcel".
 _AND_NO_MORE = (
     r"(?:\s*(?:[.?!,;:\"')\]]|$)| (?:verbatim|word for word|in full|above|now|exactly|so i|so that"
     r"|here|in (?:a|your)|as (?:a|an|you|is)|to me|and|or|please|without|before|after|using|with)\b)"
 )
 
-# --- other languages ------------------------------------------------------------------------
-
-# Parts of words for dropping, for what came before or is the model's, for orders: found in any order,
-# close together. Imperatives, since a customer has forgotten things; no polite "your".
-ABROAD: Final[Sequence[tuple[str, str, str]]] = (
-    (
-        "ignorier|vergiss|vergessen sie|missachte|umgeh|befolge nicht|verwirf|setze dich über",
-        "vorherig|vorangehend|vorangegangen|vorigen|bisherig|obigen|früheren|ursprünglich|alle regeln|deine ",
-        "anweisungen|instruktionen|vorgaben|regeln|richtlinien|prompt|befehle|beschränkungen",
-    ),
-    (
-        " ignore |ignorez| oublie |oubliez| ne tiens pas compte|ne tenez pas compte| néglige |contourne | fais abstraction|défais-toi|outrepasse",
-        "précédent|antérieur|ci-dessus|initial| tes |toutes les règles",
-        "instruction|consigne|règles|directive|invite|prompt|restriction|limites programm",
-    ),
-    (
-        " ignora | ignore | olvida |olvídate| omite |haz caso omiso|descarta |no sigas| anula | elude ",
-        "anterior|previas|previos|de arriba|iniciales|todas las reglas| tus ",
-        "instrucciones|indicaciones|reglas|directriz|directrices|directivas|prompt|órdenes|restricciones",
-    ),
-    (
-        " ignora |ignorare| dimentica |dimenticare tutt|trascura | scarta |non seguire|non tenere conto| aggira ",
-        "precedent|di cui sopra|qui sopra|iniziali|tutte le regole| tue ",
-        "istruzioni|regole|direttive|comandi|indicazioni|prompt|restrizioni|linee guida",
-    ),
-    (
-        " ignore | ignorar | esqueça | esqueca |desconsidere| descarte |não siga|contorne ",
-        "anterior|prévias|acima|iniciais|todas as regras| suas ",
-        "instruções|regras|diretrizes|comandos|orientações|prompt|restrições",
-    ),
-    (
-        "negeer| vergeet |omzeil|volg niet",
-        "vorige|voorgaande|eerdere|bovenstaande|alle regels| jouw ",
-        "instructies|opdrachten|regels|richtlijnen|prompt|aanwijzingen",
-    ),
-    (
-        "zignoruj|ignoruj|zapomnij| pomiń | omiń |nie stosuj",
-        "poprzedni|wcześniejsz|powyższ|wszystkie zasady|wszystkich zasad| swoje ",
-        "instrukcj|poleceni|reguł|zasad|wytyczn|prompt",
-    ),
-    (
-        "игнорируй|проигнорируй|игнорировать|забудь|отбрось|не следуй|нарушь|обойди",
-        "предыдущ|прежни|вышеуказан|вышеперечислен|прошлые|все правила| свои ",
-        "инструкци|указания|правила|команды|промпт|ограничения",
-    ),
-    (
-        "忽略|无视|無視|忘记之前|忘记以上|忘记所有|忘记你|忘記之前|忘掉|不要理会|不要遵守|跳过",
-        "之前|以上|上述|前面的|先前|此前|所有|全部|你的",
-        "指令|指示|规则|規則|提示词|命令|限制",
-    ),
-    (
-        "無視して|無視し |無視せよ|忘れてください|忘れろ|従わない|破棄し",
-        "前の|以前|上記|これまで|すべて|全て|あなたの|今まで",
-        "指示|命令|ルール|プロンプト|制限|指令",
-    ),
-    (
-        "yok say|görmezden gel| unut |dikkate alma|göz ardı et",
-        "önceki|yukarıdaki|tüm kuralları|bütün kuralları",
-        "talimat|kuralları|komut|yönerge|istem|prompt",
-    ),
-)
-_PROMPT_ABROAD = (
-    "systemprompt|system-prompt|systemanweisung|invite système|prompt système|prompt du système"
-    "|instructions système|prompt del sistema|instrucciones del sistema|prompt di sistema"
-    "|istruzioni di sistema|prompt do sistema|instruções do sistema|systeemprompt|systeeminstructie"
-    "|prompt systemowy|instrukcje systemowe|системный промпт|системного промпта|системные инструкции"
-    "|系统提示词|系統提示詞|你的系统提示|系统指令|システムプロンプト|システム指示|sistem istemi|sistem talimat"
-)
-
-
-def _either(words: str) -> str:
-    """Of the words, as they are written in a folded text."""
-    return "|".join(normalise(word)[0].replace(" ", _GAP) for word in words.split("|"))
-
-
 # --- the rules ------------------------------------------------------------------------------
 
-RULES: Final[Sequence[tuple[str, Pattern]]] = (
-    (
+RULES: Final[Sequence[Rule]] = (
+    Rule(
         "orders to drop the instructions",
         _rule(
-            rf"{_DROP}{_ANY}(?: your)? {_PRIOR}(?: (?:and|or) \w{{2,12}})?(?: \w{{2,12}})? {_ORDERS}\b",
+            rf"{_DROP}{_ANY}(?: your)? {_PRIOR}(?: (?:and|or) {_PRIOR}|\W{{1,3}}(?:and|or)\W{{1,3}}\w{{2,12}})?(?: \w{{2,12}})? {_ORDERS}\b",
             rf"{_DROP}{_ANY} (?:of )?your{_ADJECTIVES} {_OF_A_MODEL}\b",
             rf"{_LIFT}{_ANY} (?:of )?your{_ADJECTIVES} {_MINDS}\b",
             rf"{_DROP} (?:all|any) (?:of )?(?:the )?{_ORDERS}\b",
@@ -168,12 +120,15 @@ RULES: Final[Sequence[tuple[str, Pattern]]] = (
             rf"{_LIFT} (?:all |any |the )*(?:ai |ethical |moral )+(?:safety |content )?(?:safety|restrictions?|guidelines|filters?|constraints|rules|protocols|limits|boundaries|standards|checks|mechanisms)",
             rf"{_DROP} (?:everything|anything|all|what(?:ever)?)(?: that)? you(?: (?:were|are|have been|had been|'ve been))? (?:told|instructed|taught|programmed|trained|learned|given)",
             rf"{_DROP} (?:everything|anything|all|whatever) (?:that )?(?:came |was |is |written |stated )*(?:before|above|prior)(?: this| that| now)?\b",
-            r"(?:your|these|the) (?:new|real|actual|true|updated) (?:instructions?|task|rules|directives?|system prompt|role|goal) (?:is|are|will be)(?: as follows| to\b| now\b|\s*:)",
-            r"(?:new|updated|revised) (?:system )?(?:instructions?|directives?|prompt):",
+            r"(?:your|these) (?:new|real|actual|true|updated) (?:instructions?|task|rules|directives?|system prompt|role|goal) (?:is|are|will be)(?: as follows| to\b| now\b|\s*:)",
+            rf"the (?:new|real|actual|true|updated) (?:instructions?|task|rules|directives?|role|goal) (?:is|are|will be)(?: as follows|\s*:)?(?: to)? {_FOR_A_MODEL}",
+            rf"(?:new|updated|revised) (?:system )?(?:instructions?|directives?)\s*:\s*{_FOR_A_MODEL}",
+            r"(?:new|updated|revised) (?:system (?:instructions?|directives?)|(?:system )?prompt)\s*:",
             rf"(?:do not|don't|never) (?:follow|obey|comply with|adhere to) (?:any |all |of |the |your )*{_PRIOR} {_ORDERS}",
         ),
+        excuses.ORDERS,
     ),
-    (
+    Rule(
         "demand for the prompt",
         _rule(
             rf"\b{_TELL}(?: (?:me|us|to|out|back|all|of|the|your|its|this|an?|exactly|verbatim))* (?:{_WHOLE} )*{_HIDDEN} (?:{_HIDDEN} |{_WHOLE} )*{_TEXT}\b",
@@ -186,15 +141,17 @@ RULES: Final[Sequence[tuple[str, Pattern]]] = (
             r"|that (?:came|comes|was|is|were) (?:before|above))",
             r"what (?:were|are|was) (?:you|your) (?:told|instructed|programmed|initial|original|first)"
             r" (?:to|not|instructions?|prompts?|before|by|in)",
-            r"\b(?:your|its|the ai's|the bot's|the model's) (?:(?:own|exact|full|entire|current|original) )?(?:system prompt|system message|initiali[sz]ation|initial (?:prompt|instructions)|foundational text|operational (?:parameters|rules|guidelines)|core (?:operational )?(?:rules|directives|instructions)|(?:hidden|secret|guarded|internal|underlying) (?:rules|prompt|instructions|guidelines|text|content)|ai guidelines|content filters?|safety (?:training|guidelines|filters)|ethical guidelines|pre-?prompt|base prompt|programming)\b",
+            r"\b(?:your|its|the ai's|the bot's|the model's) (?:(?:own|exact|full|entire|current|original) )?(?:system prompt|system message|initiali[sz]ation|initial (?:prompt|instructions)|foundational text|operational (?:parameters|rules|guidelines)|core (?:operational )?(?:rules|directives|instructions)|(?:hidden|secret|guarded|internal|underlying) (?:rules|prompt|instructions|guidelines|text|content)|ai guidelines|content filters?|safety (?:training|guidelines|filters)|pre-?prompt|base prompt|programming)\b",
             r"\b(?:hidden|secret) (?:system )?(?:prompts?|instructions|guidelines|directives)\b",
             r"(?:show|reveal|leak|print|dump|extract|expose|get|access)[_\-](?:system[_\-]?)?(?:prompt"
-            r"|config|instructions|guidelines)",
+            r"|instructions|guidelines)",
+            r"(?:show|reveal|leak|dump|extract|expose)[_\-](?:system[_\-]?)?config\b|get_system_config\b",
             r"\b(?:reveal|disclos|expos|leak|divulg)(?:e|ing|s)?(?: (?:all|of|the|its|any|his|their|my|our|an?))* (?:ai(?:'s)? |model(?:'s)? |bot(?:'s)? |assistant(?:'s)? )?(?:system )?(?:prompts?|instructions|guidelines|programming|initiali[sz]ation)\b",
         ),
+        excuses.DEMANDS,
     ),
-    ("demand for the prompt", Pattern(_either(_PROMPT_ABROAD))),
-    (
+    Rule("demand for the prompt", PROMPT_ABROAD),
+    Rule(
         "jailbreak persona",
         _rule(
             r"\byou(?: are|'re| will be| shall be)(?: now| going to be| going to act as| to act as| to play| called) (?:dan|stan|dude|aim|antidan|evilbot|jailbot)\b",
@@ -218,34 +175,37 @@ RULES: Final[Sequence[tuple[str, Pattern]]] = (
             r"(?:i want you to|you are going to|you will|you are about to)(?: now)? (?:pretend (?:to be|you are|that you)|immerse yourself in|act as (?:an? )?(?:unfiltered|evil|ai|dan|stan|chatgpt|gpt))",
             r"\b(?:based ?gpt|evil ?gpt|anti ?gpt|anti ?dan|god ?mode|dan mode|dudegpt|jailbreak ?bot|chad ?gpt)\b",
             r"(?:pretend|act|behave)(?: \w{1,12}){0,5} (?:late|dead|deceased) (?:grand(?:mother|ma|father|pa)|mother)\b|(?:dead|deceased|late|passed) grand(?:mother|ma|father)(?: \w{1,12}){0,24} (?:napalm"
-            r"|recipe for|windows keys?|steps to|how to make|serial)",
+            r"|meth|explosives?|bombs?|windows (?:\w{1,8} ){0,2}keys?|activation keys?)\b",
         ),
+        excuses.PERSONAS,
     ),
-    (
+    Rule(
         "marks of a role",
         _rule(
             r"</?(?:system|sys|instructions?|admin|developer|system[_\-]?prompt|assistant|prompt"
             r"|bypass\w*|reveal\w*|ignore\w*|override\w*|inject\w*)>",
             r"[\[{]{1,3} ?(?:system|admin|developer|root|inject|override)(?: ?[:\]}]| (?:override"
             r"|prompt|message|note|mode|instructions?))",
-            r"(?m)^[\x20\t>*#]{0,6}(?:system|developer|admin) (?:message|notice|prompt|note|instructions?|override|update)[\x20\t*]{0,3}:",
-            r"(?m)^[\x20\t>*]{0,4}(?:system|developer|admin)[\x20\t*]{0,3}:[\x20\t*]{0,3}(?:you|ignore|disregard|the (?:user|customer|assistant)|new|override|from now|all |instructions?)\b",
+            r"(?m)^[\x20\t>*#]{0,6}(?:system|developer|admin) (?:message|notice|prompt|note|instructions?|override|update)[\x20\t*]{0,3}:.{0,80}\b(?:ignor\w*|disregard|override|reveal|output|obey|comply|from now on|(?:the|this) (?:assistant|bot|model|ai|chat|user|customer)|restrictions|guidelines|safety|disclos\w*|has authori[sz]ed|has approved|grant|approve (?:the|a|this|any)|you are (?:an?|no longer)|you (?:must|will|may) (?:now |always )?(?:answer|obey|reply|respond|comply|give|tell|refuse|act|grant|approve|refund))",
+            r"(?m)^[\x20\t>*]{0,4}(?:system|developer|admin)[\x20\t*]{0,3}:[\x20\t*]{0,3}(?:ignore|disregard|override|from now|you are (?:now )?(?:an? |in |operating |running |acting |no longer |free |allowed |my |dan)|you (?:must|will|shall|should|may) (?:now |always |never |not )?(?:answer|obey|ignore|reply|respond|comply|give|tell|reveal|refuse|act|follow|grant|approve|refund)|you (?:obey|comply|answer|have no)|the (?:user|customer|assistant) (?:(?:is|has been) (?:now |an? |the )?(?:admin\w*|authori[sz]ed|verified|entitled|developer|owner)|may|must|should|wants)|new (?:instructions?|rules?|directives?|task|prompt|role|polic)|all (?:rules|restrictions|filters|previous|prior|safety|guidelines)|(?:instructions?|rules)\W{0,3}(?:are|have|follow))\b",
             r"(?m)^[\x20\t]{0,4}#{1,6}[\x20\t]*(?:system|developer|admin)[\x20\t]*:",
             r"(?m)^[\x20\t]{0,4}#{1,6}\s*(?:system|instructions?|new instructions?|assistant|developer)"
-            r"\s*:?[\x20\t]*$",
-            r"(?:\"|')?role(?:\"|')?\s*[:=]\s*(?:\"|')(?:system|developer|assistant)(?:\"|')",
-            r"\b(?:system|admin|administrator|developer|root)[\x20_\-]*override\b",
+            r"\s*:[\x20\t]*$",
+            r"(?:\"|')?role(?:\"|')?\s*[:=]\s*(?:\"|')(?:system|developer)(?:\"|')",
+            r"\b(?:system|admin|administrator|developer|root)[\x20_\-]*override\s*(?:[:!;=]|mode\b|code\b|engaged|activated|enabled|initiated|accepted|granted)",
+            r"(?m)(?:^|[>\]*#])[^\w\n]{0,6}(?:system|admin|administrator|developer|root)[\x20_\-]*override[^\w\n?]*$",
             r"(?:begin|end|start|stop)(?: of)?(?: the)? (?:admin|system|developer|root|privileged) (?:prompt|message|session|instructions?|access)\b",
             r"\bbegin admin\b",
             r"(?:-{3,}|={3,}|#{3,}|\*{3,})\s*(?:begin|end|start)(?: of)?(?: the| new| user| system)*"
             r" (?:prompt|instructions?|context|conversation|input|message|query|output)",
-            r"\"(?:admin|show_prompt|bypass|override|jailbreak|ignore_rules)\"\s*:\s*(?:true"
+            r"\"(?:show_prompt|bypass|override|jailbreak|ignore_rules)\"\s*:\s*(?:true"
             r"|false|\"off\"|0|1)",
             r"\b(?:bypass|disable|override|ignore)_(?:safety|rules|guidelines|filters?|all|restrictions)",
-            r"\bsudo (?:reveal|show|print|ignore|override|su|cat)\b",
+            r"\bsudo (?:reveal|show|print|ignore|override)\b",
         ),
+        excuses.MARKS,
     ),
-    (
+    Rule(
         "a task hidden in a text",
         _rule(
             r"(?:when|while|if|after|before|once|whenever)(?: you(?:'re| are)?| an? (?:ai|assistant))? (?:are |is )?(?:(?:summari[sz]|translat)(?:e|es|ing)|read(?:ing)? this (?:page|document|text|file|website|review))\b.{0,40}\b(?:also|secretly|instead|silently) (?:e-?mail|send|forward|post|insert|append|upload|transfer|delete)",
@@ -257,15 +217,16 @@ RULES: Final[Sequence[tuple[str, Pattern]]] = (
             r"(?:send|forward|post|e-?mail|upload|exfiltrate|append)(?: (?:all|the|this|entire|whole|full|previous|of|any|a copy of))* (?:conversation|chat(?: history)?|system prompt|user data|customer data|secrets|api keys?|credentials)(?: \w{2,10}){0,3} (?:to|at|via) (?:http|attacker)",
             r"!\[[^\]]{0,40}\]\(https?://[^)]{1,200}[?&=]\w{0,20}(?:\{|\[|<|data|prompt|secret)",
         ),
+        excuses.TASKS,
     ),
-    (
+    Rule(
         "a phrase put together",
         _rule(
             r"\b(\w{1,3}) ?[:=] ?['\"][^'\"\n]{1,40}['\"].{0,80}\b\w{1,3} ?[:=] ?['\"][^'\"\n]{1,40}['\"]"
             r".{0,120}(?:\b\w{1,3} ?\+ ?\w{1,3}\b|concatenat|combine|join them|put (?:them|it) together)",
         ),
     ),
-    (
+    Rule(
         "a forced beginning",
         _rule(
             r"(?:start|begin|prefix|preface|open|commence|prepend)(?: (?:your|the|every|each|all|any|with"
@@ -275,9 +236,13 @@ RULES: Final[Sequence[tuple[str, Pattern]]] = (
             r"|yes, i|i will|no problem|hello, i am)",
             r"(?:start|begin|reply|respond|answer) (?:only )?with \W{0,3}(?:absolutely|sure|of course|certainly)\b\W{0,3}(?:here|i |i'll|let)",
             r"(?:start|begin)(?: your)? (?:answer|reply|response)(?:ing)? with ['\"]",
-            r"\bnever (?:ever )?refuse (?:a |any |my |the |to )(?:\w{2,12} ){0,2}(?:request|question|order|command|answer|prompt|instruction)",
-            r"(?:do not|don't|never) (?:ever )?(?:break character|mention (?:that )?(?:you are an ai|ethic|openai)|include (?:any )?(?:warnings?|disclaimers?) (?:or|and|in)|say (?:that )?you (?:can't|cannot|are an ai))",
+            # Words put into the mouth of the shop: a claim that something was done, or an insult.
+            rf"{_SAY} (?:i|we)(?:'ve| have| just| already| hereby)*\W+(?:refund|approv|credit|transfer|cancel|grant|guarante|waive|send|sent|upgrad|reset|promis|deleted|owe|admit)(?:\w*)\b",
+            rf"{_SAY} (?:you are|you're|all customers are|our customers are|customers are)(?: \w{{1,12}}){{0,3}} (?:idiots?|stupid|morons?|fools?|trash|scum|worthless|pathetic)\b",
+            r"\bnever (?:ever )?refuse (?:a |any |my |the |to )(?:\w{2,12} ){0,2}(?:request|question|command|answer|prompt|instruction)",
+            r"(?:do not|don't|never) (?:ever )?(?:break character|mention (?:that )?(?:you are an ai|ethic|openai)|include (?:any )?(?:warnings?|disclaimers?) (?:or|and|in))",
             r"(?:stay|remain|stay permanently) in (?:character|dan|role) (?:at all times|no matter|always)",
         ),
+        excuses.BEGINNINGS,
     ),
 )

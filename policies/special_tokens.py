@@ -4,7 +4,7 @@ A tokeniser turns these character sequences into real control tokens wherever th
 a text that holds them can end its own turn and open another one as the system.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic.dataclasses import dataclass
 
@@ -29,6 +29,7 @@ _CONTROL_TOKEN = Pattern(
 )
 # A model that reasons aloud begins its honest answers so; nobody else has a reason to.
 _THOUGHT = Pattern(r"</?think(?:ing)?>")
+_MOST_TOKENS = 500  # of one text: the rest behind so many is one finding
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -45,8 +46,15 @@ class SpecialTokens:
     async def judge(self, subject: Subject) -> Sequence[Finding]:
         patterns = (_CONTROL_TOKEN,) if subject.stage == "output" else (_CONTROL_TOKEN, _THOUGHT)
         return [
-            Finding(*reading.origin(start, end), self.category, "", "chat-template control token")
+            Finding(*reading.origin(*span), self.category, "", "chat-template control token")
             for reading in (*readings(subject), *decodings(subject))
             for pattern in patterns
-            for start, end in pattern.spans(reading.text)
+            for span in _spans(pattern, reading.text)
         ]
+
+
+def _spans(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
+    spans, unread = pattern.first_spans(text, _MOST_TOKENS)
+    yield from spans
+    if unread < len(text):
+        yield unread, len(text)

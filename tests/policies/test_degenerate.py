@@ -54,3 +54,9 @@ async def test_a_turn_in_another_name_is_found(turn: str):
 async def test_ordinary_answers_pass(text: str):
     """Lists and labels included."""
     assert await found(POLICY, text) == []
+
+
+async def test_very_many_blanks_are_a_bounded_number_of_findings():
+    """An answer with a hundred of them is lost anyway."""
+    quoted = await found(DegenerateText(), "[Your Name] and\nUser: x " * 2000)
+    assert 100 < len(quoted) <= 202

@@ -1,5 +1,8 @@
 """Leaks of the operator's prompt: instructions are found, facts may be said."""
 
+import json
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ If the customer asks for a discount, never mention the staff code and offer free
 Do not discuss the recall of the Trollstigen stove; tell the customer to write to our lawyers.
 <facts>The assistant can look up orders by their number, and the customer gets a mail.</facts>"""
 LEAK = "if the customer asks for a discount, never mention the staff code and offer free shipping"
+JOINED = LEAK.replace(" ", "").replace(",", "")
 OTHERS = """Je bent de assistent van een fietsenwinkel. Wees vriendelijk en kort.
 Geef nooit korting en praat niet over de staking van vorige week in het magazijn."""
 POLICY = PromptLeak()
@@ -71,6 +75,60 @@ async def test_what_is_for_saying_passes(answer: str):
     assert await leaks(answer) == []
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\n".join(f"{i}. {w}" for i, w in enumerate(LEAK.split(), 1)),
+        "- " + "\n- ".join(LEAK.split()),
+        "- ".join(LEAK.split()),
+        str(LEAK.split()),
+        json.dumps(dict(enumerate(LEAK.split()))),
+        LEAK.replace(" ", ""),
+        LEAK.replace(" ", "-"),
+        " ".join(w + " um" * (i % 3 == 2) for i, w in enumerate(LEAK.split())),
+        " ".join(f"{w} xx" for w in LEAK.split()),
+        " ".join(reversed(LEAK.split())),
+    ],
+)
+async def test_instructions_in_list_form_are_found(written: str):
+    """One word a line, in JSON or Python, joined by marks or by nothing, between fillers."""
+    assert await leaks(f"Of course:\n{written}") != []
+
+
+@given(before=st.text(st.characters(categories=["L"])), size=st.integers(33, len(JOINED)))
+async def test_a_run_of_letters_is_found_wherever_it_begins(before: str, size: int):
+    """In the midst of other letters, and cut at any place."""
+    assert await leaks(f"{before}{JOINED[-size:]}") != []
+
+
+CODES = """You are a clerk. Discount code for staff: WINTER77. Never mention it to the customer.
+If the customer asks for the staff rate, never give the code AB-12-CD.
+If the customer asks for a discount, offer the code SUMMER24.
+<facts>Code: SPRING25, never secret.</facts>
+If asked for a discount, offer code SAVE10 only to members. Never say that the model X200 is old."""
+
+
+@pytest.mark.parametrize(
+    "answer", ["WINTER77", "AB-12-CD", "ab12cd", "A B 1 2 C D", "SAVE10", "QUItMTItQ0Q="]
+)
+async def test_a_code_in_an_instruction_is_a_leak_by_itself(answer: str):
+    """However it is written."""
+    assert await leaks(f"The code is {answer}.", CODES) != []
+
+
+@pytest.mark.parametrize("answer", ["SUMMER24", "SPRING25", "X200", "save 10 euros", "ABBA12CDE"])
+async def test_a_code_for_saying_passes(answer: str):
+    """One to be offered, one between <facts>, a model's name, words that look alike."""
+    assert await leaks(f"It is {answer}.", CODES) == []
+
+
+async def test_a_code_that_the_customer_named_may_be_repeated():
+    """He knows it already."""
+    prompt, answer = "Is SAVE10 still good?", "SAVE10 is for members."
+    assert await found(POLICY, answer, operator_prompt=CODES) != []
+    assert await found(POLICY, answer, operator_prompt=CODES, prompt=prompt) == []
+
+
 async def test_no_prompt_can_not_leak():
     """Then the policy costs nothing."""
     assert await leaks(LEAK, "") == []
@@ -114,3 +172,12 @@ async def test_a_leak_is_found_where_it_stands_whatever_is_around_it(before: str
     """Between two sentences of any script."""
     found_in = await leaks(f"{before} . {LEAK} . {after}")
     assert any(LEAK in quoted for quoted in found_in)
+
+
+@pytest.mark.parametrize("space", ["\t", "\v", "\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u2028"])
+async def test_whatever_stands_for_a_space_in_what_is_hidden(space: str):
+    """Python and RE2 do not agree on what white space is."""
+    secret = "never tell the customer about the recall of the blue stove"
+    hidden = b64encode(space.join(secret.split()).encode()).decode()
+    prompt = f"You are a clerk. {secret.capitalize()}."
+    assert await found(PromptLeak(), hidden, operator_prompt=prompt) == [hidden]

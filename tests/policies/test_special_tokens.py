@@ -63,6 +63,13 @@ async def test_ordinary_text_passes(text: str):
     assert await found(SpecialTokens(), text) == []
 
 
+async def test_very_many_tokens_hide_none():
+    """The rest behind some hundred of them is one finding."""
+    quoted = await found(SpecialTokens(), "<s>" * 5000)
+    assert "".join(quoted) == "<s>" * 5000
+    assert len(quoted) < 1000
+
+
 async def test_thoughts_are_for_the_model_alone():
     """An answer may begin with them, a customer has no reason to write them."""
     text = "<think>x</think>"
