@@ -5,73 +5,50 @@ folder, and the shipped one is `policies/weights/`. Whoever names the same folde
 network: a text that three policies ask about is read once, and a text that was asked about a moment
 ago not again.
 
-A text is read in windows that overlap, one at a time: activations are quantised by the largest
-value of a batch, so that among batch mates a window's score would depend on the others.
+A text is read in windows that overlap (`policies/network.py`), one at a time. Texts with
+little left to read come first, so that nobody's long texts hold up the short ones of others.
 """
 
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass as plain_dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, Self
+from typing import Self
 
-import numpy as np
-import onnxruntime as ort  # pyright: ignore[reportMissingTypeStubs]  it has none
-from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.dataclasses import dataclass
-from tokenizers import Tokenizer
+from pydantic import TypeAdapter
 
-MODEL_FILE = "model.onnx"
-TOKENIZER_FILE = "tokenizer.json"
-CARD_FILE = "card.json"
+from policies.network import (
+    CARD_FILE,
+    MODEL_FILE,
+    TOKENIZER_FILE,
+    Card,
+    Network,
+    Parts,
+    Window,
+)
+
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 
 # What is kept of a text that was read is a hash and a few numbers.
 _REMEMBERED = 4096
-# A word of letters is at most 100 of them for the tokenizer, and English has 4.5 to a token. More
-# text than this to a token is beyond any window that could still be read.
-_CHARACTERS_PER_TOKEN = 64
+# Windows that may wait in all: nine seconds of work. A text of no more windows than `_SHORT` is
+# read all the same.
+_MOST_WAITING = 2000
+_SHORT = 4
+# Of so many windows one is that of the text which has waited longest, however long it is.
+_OLDEST_EVERY = 4
+_CHARACTERS_EXPECTED = 4  # to a token, as long as nobody has counted
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
-class Head:
-    """What a head's logit means: P(yes) = sigmoid(slope * logit + intercept)."""
-
-    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    intercept: Annotated[float, Field(allow_inf_nan=False)]
-    threshold: Annotated[float, Field(gt=0, lt=1)]
-
-
-@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
-class Card:
-    """What serving needs to know of a network. The file says more, for people.
-
-    `heads` are in the order of the network's outputs. A window is `max_tokens` long, two of them
-    special; the next one begins `stride` tokens further on. Of one text `most_windows` are read.
-    """
-
-    name: str
-    heads: Mapping[str, Head]
-    sha256: Mapping[str, str]
-    max_tokens: Annotated[int, Field(ge=16, le=512)]
-    stride: Annotated[int, Field(ge=8)]
-    most_windows: Annotated[int, Field(ge=1)]
-
-
-@plain_dataclass(frozen=True, slots=True)
-class Window:
-    """A part of a text, `text[start:end]`, and the probability that each head gives it."""
-
-    start: int
-    end: int
-    probabilities: Mapping[str, float]
+class TooMuchToReadError(RuntimeError):
+    """So many long texts wait that one more is turned away."""
 
 
 @plain_dataclass(frozen=True, slots=True)
@@ -84,15 +61,6 @@ class ReadText:
 
     windows: tuple[Window, ...]
     unread: int | None = None
-
-
-def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of a network. It reads a "[SEP]" that somebody typed as plain text."""
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True
-    return tokenizer
 
 
 def shared_encoder(path: Path) -> "Encoder":
@@ -114,11 +82,12 @@ def _encoder(path: Path, card: bytes) -> "Encoder":
 
 
 class Encoder:
-    """Reads texts in a thread of its own, one window of one text at a time, in turns.
+    """Reads texts in a thread of its own, one window of one text at a time.
 
-    It is open while it has users (`async with`, each in its own event loop if need be) and closed
-    when the last one leaves. Asked without any, it opens by itself. A text whose every asker went
-    away is read no further.
+    The text with the fewest windows left is read on; every fourth window is the one of the text
+    that has waited longest. It is open while it has users (`async with`, each in its own event loop
+    if need be) and closed when the last one leaves. Asked without any, it opens by itself. A text
+    whose every asker went away is read no further.
     """
 
     def __init__(self, path: Path, card: bytes) -> None:
@@ -146,22 +115,23 @@ class Encoder:
     async def __aexit__(self, *_: object) -> None:
         self._leave()
 
-    async def read(self, text: str) -> ReadText:
-        """The windows of a text. The same text gives the same numbers, to the last bit.
+    async def read(self, text: str, parts: Parts | None = None) -> ReadText:
+        """The windows of a text, or those that touch one of its parts.
+
+        The same text gives the same numbers, to the last bit.
 
         Raises:
             ValueError: the files are not those that the card names.
+            TooMuchToReadError: 2,000 windows wait already, and this text has more than four.
         """
-        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        key = _key(text, parts)
         with self._lock:
             if (known := self._recent.get(key)) is not None:
                 self._recent.move_to_end(key)
                 return known
             job = self._jobs.get(key)
             if job is None:
-                job = self._jobs[key] = _Job(key, text)
-                worker = self._open()
-                worker.thread.submit(self._go_on, job, worker)
+                job = self._admitted(_Job(key, text, parts, self.card))
             job.askers += 1
         try:
             return await asyncio.shield(asyncio.wrap_future(job.result))
@@ -173,21 +143,41 @@ class Encoder:
             self._worker = _Worker(self._path, self.card)
         return self._worker
 
-    def _go_on(self, job: "_Job", worker: "_Worker") -> None:
-        """Read one more window; then it is the next text's turn."""
-        if job.result.cancelled():
+    def _admitted(self, job: "_Job") -> "_Job":
+        waiting = sum(other.remaining for other in self._jobs.values())
+        if job.remaining > _SHORT and waiting + job.remaining > _MOST_WAITING:
+            raise TooMuchToReadError(f"the guard model has {waiting} windows to read already")
+        self._jobs[job.key] = job
+        worker = self._open()
+        if not worker.reading:
+            worker.reading = True
+            worker.thread.submit(self._go_on, worker)
+        return job
+
+    def _go_on(self, worker: "_Worker") -> None:
+        """Read one more window, of the text whose turn it is."""
+        job = self._next(worker)
+        if job is None:
             return
         try:
             done = job.read_window(worker.network())
         except Exception as error:  # noqa: BLE001 - whatever it was, the askers have to be told
             self._end(job, error)
-            return
-        if done is not None:
-            self._end(job, done)
-            return
+        else:
+            if done is not None:
+                self._end(job, done)
         with self._lock:
-            if self._jobs.get(job.key) is job:
-                worker.thread.submit(self._go_on, job, worker)
+            if self._worker is worker:
+                worker.thread.submit(self._go_on, worker)
+
+    def _next(self, worker: "_Worker") -> "_Job | None":
+        with self._lock:
+            if self._worker is not worker or not self._jobs:
+                worker.reading = False
+                return None
+            if next(worker.turns) % _OLDEST_EVERY == 0:
+                return next(iter(self._jobs.values()))
+            return min(self._jobs.values(), key=lambda job: job.remaining)
 
     def _end(self, job: "_Job", outcome: ReadText | Exception) -> None:
         with self._lock:
@@ -232,105 +222,57 @@ class _Worker:
 
     def __init__(self, path: Path, card: Card) -> None:
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="guard-encoder")
+        self.reading = False
+        self.turns = count(1)
         self._path = path
         self._card = card
-        self._network: _Network | None = None
+        self._network: Network | None = None
 
-    def network(self) -> "_Network":
+    def network(self) -> "Network":
         if self._network is None:
-            self._network = _Network(self._path, self._card)
+            self._network = Network(self._path, self._card)
         return self._network
 
 
 class _Job:
-    """A text that is being read, and how many wait for it."""
+    """A text that is being read, how many wait for it, and how many windows are left.
 
-    def __init__(self, key: bytes, text: str) -> None:
+    As long as nobody has counted, `remaining` is what English takes.
+    """
+
+    def __init__(self, key: bytes, text: str, parts: Parts | None, card: Card) -> None:
         self.key = key
         self.askers = 0
         self.result: Future[ReadText] = Future()
+        whole = 1 + len(text) // (card.stride * _CHARACTERS_EXPECTED)
+        touched = whole if parts is None else _expected(parts, card)
+        self.remaining = min(whole, touched, card.most_windows)
         self._text = text
+        self._parts = parts
         self._windows: Iterator[Window] | None = None
         self._read: list[Window] = []
         self._unread: int | None = None
 
-    def read_window(self, network: "_Network") -> ReadText | None:
-        """The whole text when there is no window left."""
+    def read_window(self, network: "Network") -> ReadText | None:
+        """The whole text when there is no window left. At first the windows are only counted."""
         if self._windows is None:
-            self._windows, self._unread = network.windows(self._text)
+            tokens = network.tokens(self._text)
+            starts = network.starts(tokens, self._parts)
+            self._windows, self._unread = network.read(tokens, starts), tokens.unread
+            self.remaining = len(starts)
+            return None
         window = next(self._windows, None)
-        if window is None:
-            return ReadText(tuple(self._read), self._unread)
-        self._read.append(window)
-        return None
+        if window is not None:
+            self._read.append(window)
+            self.remaining -= 1
+        return None if self.remaining > 0 else ReadText(tuple(self._read), self._unread)
 
 
-class _Network:
-    """The session and its tokenizer: they live in the worker's thread alone."""
-
-    def __init__(self, path: Path, card: Card) -> None:
-        model = _verified(path / MODEL_FILE, card)
-        _verified(path / TOKENIZER_FILE, card)
-        options = ort.SessionOptions()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session: Any = ort.InferenceSession(
-            model,
-            options,  # pyright: ignore[reportUnknownArgumentType]
-            providers=["CPUExecutionProvider"],
-        )
-        self._tokenizer = load_tokenizer(path / TOKENIZER_FILE)
-        self._first = self._tokenizer.token_to_id("[CLS]")
-        self._last = self._tokenizer.token_to_id("[SEP]")
-        self._card = card
-        self._slopes = np.array([h.slope for h in card.heads.values()])
-        self._intercepts = np.array([h.intercept for h in card.heads.values()])
-
-    def windows(self, text: str) -> tuple[Iterator[Window], int | None]:
-        """The windows, read as they are asked for, and where the text begins that is in none."""
-        card = self._card
-        room = card.max_tokens - 2
-        most = room + (card.most_windows - 1) * card.stride
-        part = text[: most * _CHARACTERS_PER_TOKEN]
-        tokens = self._tokenizer.encode(
-            part.encode("utf-8", "replace").decode(), add_special_tokens=False
-        )
-        ids, offsets = tokens.ids[:most], tokens.offsets[:most]
-        starts = range(0, max(1, len(ids) - room + card.stride), card.stride)
-        beyond = len(part) if len(part) < len(text) else None
-        unread = tokens.offsets[most][0] if len(tokens) > most else beyond
-        return self._read(ids, offsets, starts, room), unread
-
-    def _read(
-        self, ids: Sequence[int], offsets: Sequence[tuple[int, int]], starts: range, room: int
-    ) -> Iterator[Window]:
-        """A window that says the same as an earlier one of the text is not read again."""
-        seen: dict[tuple[int, ...], Mapping[str, float]] = {}
-        for start in starts:
-            part = tuple(ids[start : start + room])
-            if not part:
-                return
-            if part not in seen:
-                seen[part] = self._probabilities(part)
-            end = start + len(part) - 1
-            yield Window(offsets[start][0], offsets[end][1], seen[part])
-
-    def _probabilities(self, part: Sequence[int]) -> Mapping[str, float]:
-        ids = np.array([[self._first, *part, self._last]], dtype=np.int64)
-        feed = {
-            "input_ids": ids,
-            "attention_mask": np.ones_like(ids),
-            "token_type_ids": np.zeros_like(ids),
-        }
-        [logits] = self._session.run(["score"], feed)
-        values: NDArray[np.float64] = np.asarray(logits[0], dtype=np.float64)
-        probabilities = 1 / (1 + np.exp(-(self._slopes * values + self._intercepts)))
-        return dict(zip(self._card.heads, probabilities.tolist(), strict=True))
+def _key(text: str, parts: Parts | None) -> bytes:
+    said = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    said.update(repr(parts and tuple(parts)).encode())
+    return said.digest()
 
 
-def _verified(file: Path, card: Card) -> bytes:
-    """The file's bytes, those that the card was written for."""
-    content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != card.sha256.get(file.name):
-        raise ValueError(f"{file}: not the file that {CARD_FILE} names (its sha256 differs)")
-    return content
+def _expected(parts: Parts, card: Card) -> int:
+    return sum(1 + (end - start) // (card.stride * _CHARACTERS_EXPECTED) for start, end in parts)

@@ -62,6 +62,7 @@ TESTED_ELSEWHERE = {
     "gateway/upstreams/scripted.py": "tests/gateway/test_sampling.py",
     "gateway/upstreams/scripted_server.py": "tests/server/test_chat.py",
     "gateway/wiring.py": "tests/server/test_chat.py",
+    "policies/network.py": "tests/policies/test_encoder.py",
     "policies/injection_rules.py": "tests/policies/test_injection.py",
     "reward_filters/best_of_n.py": "tests/reward_filters/test_selectors.py",
     "reward_filters/soft_best_of_n.py": "tests/reward_filters/test_selectors.py",

@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.encoder import (
-    CARD_FILE,
-    MODEL_FILE,
     SHIPPED_WEIGHTS,
-    TOKENIZER_FILE,
     Encoder,
     ReadText,
+    TooMuchToReadError,
     shared_encoder,
 )
+from policies.network import CARD_FILE, MODEL_FILE, TOKENIZER_FILE
 
 LONG = "My order is late and nobody answers. I have written three times. " * 40
 ANY_TEXT = st.text(st.characters(), max_size=300)
@@ -141,6 +140,71 @@ async def test_a_short_text_need_not_wait_for_a_long_one(tmp_path: Path):
             await asyncio.sleep(0)
             group.create_task(read("Where is my parcel?"))
     assert ended == ["Where is my parcel?", LONG]
+
+
+async def test_short_texts_need_not_wait_for_many_long_ones(tmp_path: Path):
+    """Twenty long texts that came before are overtaken, and are all read in the end."""
+    async with shared_encoder(folder_of_its_own(tmp_path)) as encoder:
+        ended: list[str] = []
+
+        async def read(text: str) -> None:
+            await encoder.read(text)
+            ended.append(text)
+
+        long = [f"{n} {LONG}" for n in range(20)]
+        short = [f"Where is parcel {n}?" for n in range(5)]
+        async with asyncio.TaskGroup() as group:
+            for text in long:
+                group.create_task(read(text))
+            await asyncio.sleep(0)
+            for text in short:
+                group.create_task(read(text))
+    assert ended[:5] == short
+    assert sorted(ended[5:]) == sorted(long)
+
+
+async def test_a_long_text_is_read_while_short_ones_keep_coming(tmp_path: Path):
+    """Every fourth window is the one of the text that waits longest."""
+    async with shared_encoder(folder_of_its_own(tmp_path)) as encoder:
+        long = asyncio.ensure_future(encoder.read(LONG))
+        customers = 0
+
+        async def customer() -> None:
+            nonlocal customers
+            while not long.done():
+                customers += 1
+                await encoder.read(f"Where is parcel {customers}?")
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(customer())
+    assert 10 < customers < 500
+
+
+async def test_more_long_texts_than_can_be_read_are_turned_away(tmp_path: Path):
+    """At once, so that nobody waits in vain; a short text is taken all the same."""
+    async with shared_encoder(folder_of_its_own(tmp_path)) as encoder:
+        waiting = [asyncio.ensure_future(encoder.read(f"{n} {LONG * 8}")) for n in range(30)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooMuchToReadError, match="windows to read already"):
+            await encoder.read(f"One more: {LONG * 8}")
+        assert (await encoder.read("Where is my parcel?")).windows
+        for task in waiting:
+            task.cancel()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(end) for end in ends} == {TooMuchToReadError, asyncio.CancelledError}
+
+
+async def test_of_parts_only_the_windows_that_touch_them_are_read(tmp_path: Path):
+    """They are the same windows as of the whole text."""
+    async with shared_encoder(folder_of_its_own(tmp_path)) as encoder:
+        whole = (await encoder.read(LONG)).windows
+        parts = [(0, 1), (1000, 1010), (len(LONG) - 2, len(LONG) - 1)]
+        read = (await encoder.read(LONG, parts)).windows
+        assert (await encoder.read(LONG, [])).windows == ()
+    touched = [w for w in whole if any(w.start < end and start < w.end for start, end in parts)]
+    assert list(read) == touched
+    assert 2 < len(read) < len(whole) / 2
 
 
 async def test_it_closes_with_its_last_user_and_opens_again(tmp_path: Path):

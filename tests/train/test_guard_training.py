@@ -16,13 +16,8 @@ from gateway.alignment.guard_data import HEADS, Head, LabelledText
 from gateway.alignment.guard_network import masked_loss
 from gateway.alignment.guard_training import Progress, TrainingSettings, fit, prepare, train
 from gateway.errors import ConfigurationError
-from policies.encoder import (
-    CARD_FILE,
-    MODEL_FILE,
-    SHIPPED_WEIGHTS,
-    TOKENIZER_FILE,
-    shared_encoder,
-)
+from policies.encoder import SHIPPED_WEIGHTS, shared_encoder
+from policies.network import CARD_FILE, MODEL_FILE, TOKENIZER_FILE
 
 pytestmark = [
     pytest.mark.train,
