@@ -48,14 +48,9 @@ class Guard:
         self._handoff = handoff
         self._memory = Memory()
         # Clients send back what they were shown: our own words are no answer of the model's.
-        self._own_words = frozenset(
-            text
-            for s in self._sets
-            for text in (
-                s.fallback.template,
-                *(t for key in s.templates.values() for t in key.values()),
-            )
-        )
+        by_language = [texts for s in self._sets for texts in s.templates.values()]
+        templates = [text for texts in by_language for text in texts.values()]
+        self._own_words = frozenset([*templates, *(s.fallback.template for s in self._sets)])
         digests = "\n".join(policy_set.digest for policy_set in self._sets)
         self._digest = hashlib.sha256(digests.encode()).hexdigest()
 

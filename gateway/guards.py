@@ -56,7 +56,7 @@ class Guards:
 
     async def __aenter__(self) -> Self:
         self._tried = self._store.stamp()
-        self._current = await self._open()
+        self._current = await self._open(await asyncio.to_thread(self._store.load))
         self._watching = asyncio.ensure_future(self._watch())
         return self
 
@@ -103,10 +103,10 @@ class Guards:
             return changed
 
     async def _replace(self) -> bool:
-        fresh = await self._open()
-        if fresh.digests == self._current.digests:
-            await fresh.close()
+        sets = await asyncio.to_thread(self._store.load)
+        if _digests(sets) == _digests(self._current.sets):
             return False
+        fresh = await self._open(sets)
         try:
             await _try(fresh)
         except BaseException:
@@ -117,8 +117,7 @@ class Guards:
         await self._sweep()
         return True
 
-    async def _open(self) -> "_Generation":
-        sets = await asyncio.to_thread(self._store.load)
+    async def _open(self, sets: Mapping[str, PolicySet]) -> "_Generation":
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(opened(sets.values()))
             handoffs = {
@@ -167,10 +166,6 @@ class _Generation:
         self._stack = stack
         self._guards: dict[tuple[str, ...], Guard] = {}
 
-    @property
-    def digests(self) -> Mapping[str, str]:
-        return {name: policy_set.digest for name, policy_set in self.sets.items()}
-
     @contextmanager
     def in_use(self) -> Generator[Self]:
         self.users += 1
@@ -194,6 +189,10 @@ class _Generation:
 
     async def close(self) -> None:
         await self._stack.aclose()
+
+
+def _digests(sets: Mapping[str, PolicySet]) -> Mapping[str, str]:
+    return {name: policy_set.digest for name, policy_set in sets.items()}
 
 
 async def _try(generation: _Generation) -> None:

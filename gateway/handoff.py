@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 from pydantic_core import to_json
 
+from gateway.normalisation import encodable
 from gateway.policy_files import HandoffSettings
 from gateway.signatures import signature_headers
 from gateway.types import Exchange
@@ -77,10 +78,5 @@ def _told(exchange: Exchange) -> dict[str, Any]:
         "user_id": request.user_id,
         "model": request.model,
         "blocked": exchange.blocked_categories,
-        "messages": [{"role": m.role, "content": _encodable(m.content)} for m in messages],
+        "messages": [{"role": m.role, "content": encodable(m.content)} for m in messages],
     }
-
-
-def _encodable(text: str) -> str:
-    """Lone surrogates have no UTF-8."""
-    return text.encode("utf-8", "replace").decode()

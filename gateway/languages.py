@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from py3langid import langid  # pyright: ignore[reportMissingTypeStubs] - the package has none
 
+from gateway.normalisation import encodable
+
 # ISO 639-1, as all that this module takes and gives.
 LANGUAGES = (
     *("ar", "az", "be", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fa"),
@@ -33,9 +35,7 @@ def language_of(text: str, min_confidence: float = 0.6) -> str | None:
     beginning = text[:_READ_CHARACTERS]
     if not any(map(str.isalpha, beginning)):
         return None
-    # A lone surrogate has no bytes.
-    encodable = beginning.encode("utf-8", "replace").decode()
-    language, confidence = _identifier().classify(encodable)
+    language, confidence = _identifier().classify(encodable(beginning))
     return language if confidence >= min_confidence else None
 
 

@@ -115,6 +115,11 @@ def normalise(text: str) -> tuple[str, Sequence[int]]:
     return "".join(pieces), offsets
 
 
+def encodable(text: str) -> str:
+    """The text with each lone surrogate, which UTF-8 can't hold, as "?": same positions."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _fold_run(text: str, start: int, end: int, pieces: list[str], offsets: "array[int]") -> None:
     after_space = False
     for position in range(start, end):

@@ -24,8 +24,9 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from gateway.normalisation import encodable
 from gateway.types import Conversation, Finding, Subject
-from policies.remote import open_client, post, sendable
+from policies.remote import open_client, post
 from policies.special_tokens import SpecialTokens
 
 _OVERLAP_CHARACTERS = 200
@@ -225,7 +226,7 @@ async def _shown(text: str, subject: Subject) -> str:
     shown = list(text)
     for token in await SpecialTokens().judge(piece):
         shown[token.start : token.end] = " " * (token.end - token.start)
-    return sendable("".join(shown))
+    return encodable("".join(shown))
 
 
 def _probability_of_true(logprobs: _Logprobs | None) -> float | None:

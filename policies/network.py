@@ -19,6 +19,8 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from tokenizers import Tokenizer
 
+from gateway.normalisation import encodable
+
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 CARD_FILE = "card.json"
@@ -113,9 +115,7 @@ class Network:
         card = self._card
         most = card.max_tokens - 2 + (card.most_windows - 1) * card.stride
         part = text[: most * _CHARACTERS_PER_TOKEN]
-        tokens = self._tokenizer.encode(
-            part.encode("utf-8", "replace").decode(), add_special_tokens=False
-        )
+        tokens = self._tokenizer.encode(encodable(part), add_special_tokens=False)
         beyond = len(part) if len(part) < len(text) else None
         unread = tokens.offsets[most][0] if len(tokens) > most else beyond
         return Tokens(tokens.ids[:most], tokens.offsets[:most], unread)

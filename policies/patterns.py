@@ -12,7 +12,7 @@ from typing import Any
 
 import re2  # pyright: ignore[reportMissingTypeStubs] - the package ships none
 
-from gateway.normalisation import normalise
+from gateway.normalisation import encodable, normalise
 from gateway.types import Subject
 
 _RE2_ERROR: type[Exception] = re2.error  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -46,7 +46,7 @@ class Pattern:
 
     def spans(self, text: str, group: int = 0) -> Iterator[tuple[int, int]]:
         """Where the pattern, or a group of it, stands in the text: start and end, in order."""
-        for match in self._compiled.finditer(_encodable(text)):
+        for match in self._compiled.finditer(_searchable(text)):
             if match.start(group) >= 0:
                 yield match.start(group), match.end(group)
 
@@ -67,7 +67,7 @@ class Pattern:
 
     def matches(self, text: str) -> bool:
         """Whether the pattern covers the whole text."""
-        return self._compiled.fullmatch(_encodable(text)) is not None
+        return self._compiled.fullmatch(_searchable(text)) is not None
 
 
 def _why(expression: str, error: Exception) -> str:
@@ -150,10 +150,6 @@ def capitalised(reading: Reading, original: str) -> str:
     return "".join(letters)
 
 
-def _encodable(text: str) -> str | bytes:
-    """What RE2 searches at the same positions: of ASCII the bytes, which spares it to count them;
-    else the text, with "?" for lone surrogates, which UTF-8 can't hold.
-    """
-    if text.isascii():
-        return text.encode()
-    return text.encode("utf-8", "replace").decode()
+def _searchable(text: str) -> str | bytes:
+    """What RE2 searches at the same positions: of ASCII the bytes, which spares it to count them."""
+    return text.encode() if text.isascii() else encodable(text)

@@ -49,8 +49,3 @@ async def post(
     except httpx.HTTPError as failure:
         raise RemoteFailure(f"no answer: {type(failure).__name__}") from None
     return bytes(answer)
-
-
-def sendable(text: str) -> str:
-    """The text with lone surrogates, which many JSON readers refuse, as "?": same positions."""
-    return text.encode("utf-8", "replace").decode()

@@ -21,6 +21,7 @@ from pydantic import Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass
 from tokenizers import Encoding, Tokenizer
 
+from gateway.normalisation import encodable
 from gateway.types import Finding, Subject
 from reward_filters.cross_encoder import SHIPPED_WEIGHTS, TOKENIZER_FILE, load_tokenizer
 
@@ -124,9 +125,7 @@ class _Scope:
 
     def windows(self, text: str) -> Sequence[Encoding]:
         read = text[: _MOST_WINDOWS * _WINDOW_TOKENS * _CHARACTERS_PER_TOKEN]
-        # A lone surrogate has no UTF-8, and the tokenizer takes nothing else.
-        encodable = read.encode("utf-8", "replace").decode()
-        encoding = self._tokenizer.encode(encodable, add_special_tokens=False)
+        encoding = self._tokenizer.encode(encodable(read), add_special_tokens=False)
         encoding.truncate(_WINDOW_TOKENS)
         beyond: Sequence[Encoding] = encoding.overflowing
         windows: Sequence[Encoding] = [w for w in (encoding, *beyond) if len(w)]

@@ -24,9 +24,10 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, JsonValue, SecretStr, field_validator
 from pydantic.dataclasses import dataclass
 
+from gateway.normalisation import encodable
 from gateway.signatures import signature_headers, signing_key
 from gateway.types import Finding, Subject
-from policies.remote import open_client, post, sendable
+from policies.remote import open_client, post
 
 
 class _Found(BaseModel):
@@ -104,11 +105,11 @@ class Webhook:
 
     def _request(self, subject: Subject) -> dict[str, JsonValue]:
         turns: JsonValue = [
-            {"role": m.role, "content": sendable(m.content)} for m in subject.conversation.messages
+            {"role": m.role, "content": encodable(m.content)} for m in subject.conversation.messages
         ]
         return {
             "stage": subject.stage,
             "role": subject.role,
-            "text": sendable(subject.text),
+            "text": encodable(subject.text),
             **({"conversation": turns} if self.conversation else {}),
         }

@@ -24,6 +24,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from tokenizers import Encoding, Tokenizer
 
+from gateway.normalisation import encodable
 from gateway.types import Conversation
 
 P = ParamSpec("P")
@@ -59,9 +60,9 @@ class Template:
     def encode(self, tokenizer: Tokenizer, conversation: Conversation, answer: str) -> Encoding:
         """At most `max_tokens` tokens. Make `tokenizer` with `load_tokenizer`."""
         limit = self.max_tokens * _CHARACTERS_PER_TOKEN
-        context = _encodable(self._context(conversation)[-limit:])
+        context = encodable(self._context(conversation)[-limit:])
         first = tokenizer.encode(context, add_special_tokens=False)
-        second = tokenizer.encode(_encodable(answer[:limit]), add_special_tokens=False)
+        second = tokenizer.encode(encodable(answer[:limit]), add_special_tokens=False)
         room = self.max_tokens - tokenizer.num_special_tokens_to_add(is_pair=True)
         second.truncate(max(room - len(first), int(room * _ANSWER_SHARE)))
         first.truncate(room - len(second), direction="left")
@@ -179,11 +180,6 @@ class _Network:
             ["score"], {name: np.asarray(ids, dtype=np.int64) for name, ids in feed.items()}
         )
         return float(np.asarray(scores)[0])
-
-
-def _encodable(text: str) -> str:
-    """Lone surrogates have no UTF-8, and the tokenizer takes nothing else."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _digest(files: Sequence[Path], template: Template) -> str:

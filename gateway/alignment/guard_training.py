@@ -30,7 +30,7 @@ from gateway.alignment import guard_network, reward_network
 from gateway.alignment.guard_data import HEADS, LabelledText, embedded, fragments, limited
 from gateway.alignment.guard_network import GuardNetwork, TokenRow
 from gateway.errors import ConfigurationError
-from gateway.normalisation import normalise
+from gateway.normalisation import encodable, normalise
 from policies.network import MODEL_FILE, TOKENIZER_FILE, load_tokenizer
 
 BASE_WEIGHTS = "model.safetensors"
@@ -152,7 +152,7 @@ def _readings(tokenizer: Tokenizer, text: str, limit: int) -> Sequence[TokenRow]
     cut = text[: limit * _CHARACTERS_PER_TOKEN]
     rows: dict[tuple[int, ...], TokenRow] = {}
     for reading in (cut, normalise(cut)[0]):
-        tokens = tokenizer.encode(reading.encode("utf-8", "replace").decode())
+        tokens = tokenizer.encode(encodable(reading))
         tokens.truncate(limit)
         rows.setdefault(tuple(tokens.ids), (tokens.ids, tokens.type_ids))
     return list(rows.values())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.normalisation import normalise
+from gateway.normalisation import encodable, normalise
 
 ANY_TEXT = st.text(st.characters())
 TRICKY = st.text(st.sampled_from("aA \n\t\u00a0\u200b\u0301\ufb03\ufdfaİßé한\ud800\x00\U000e0041"))
@@ -79,3 +79,8 @@ def test_nothing_invisible_is_left(text: str):
 def test_folding_makes_no_text_much_longer(text: str):
     """One character stands for four at most, or else for itself."""
     assert len(normalise(text)[0]) <= 4 * len(text)
+
+
+def test_half_a_surrogate_pair_is_encodable_as_a_question_mark():
+    """Positions in the text stay what they are."""
+    assert encodable("a\ud800é") == "a?é"

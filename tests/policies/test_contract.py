@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from examples.policies.webhook_server import webhook_app
 from gateway.guard import example_subject
 from gateway.policy_examples import explained, run_examples
+from gateway.policy_schema import shipped_kinds
 from gateway.policy_sets import PolicyEntry, PolicySet, load_policy_set, opened
 from gateway.protocols import Policy
 from gateway.types import Conversation, Message, Stage, Subject
@@ -87,18 +88,6 @@ async def in_service(entry: PolicyEntry) -> AsyncGenerator[Policy]:
         yield entry.policy
 
 
-def plugins() -> list[str]:
-    """The policy classes in the folder's files."""
-    return [
-        f"{module.__name__}:{name}"
-        for path in sorted((ROOT / "policies").glob("[!_]*.py"))
-        for module in [import_module(f"policies.{path.stem}")]
-        for name, member in vars(module).items()
-        if isinstance(member, type) and member.__module__ == module.__name__
-        if issubclass(member, Policy) and not name.startswith("_")
-    ]
-
-
 PROMPT = (
     "You are the assistant of a shop for stoves. Never tell the customer about the recall of the "
     "blue stove, and never speak of WINTER77. We are open from 9 to 17; a stove costs $499. "
@@ -127,7 +116,7 @@ async def keeps_its_promises(policy: Policy, given: Subject) -> None:
     assert set(again) == set(findings)
 
 
-@pytest.mark.parametrize("plugin", plugins())
+@pytest.mark.parametrize("plugin", shipped_kinds())
 def test_every_policy_has_its_place_in_a_shipped_set(plugin: str):
     """There its examples are, and there a reader sees what it is for."""
     assert plugin in {f"{kind.__module__}:{kind.__name__}" for kind in WRITTEN.values()}

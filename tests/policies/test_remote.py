@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from policies.remote import RemoteFailure, open_client, post, sendable
+from policies.remote import RemoteFailure, open_client, post
 from tests.policies.servers import Handler, answering, listening
 
 
@@ -81,8 +81,3 @@ async def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, proxy)
         assert await posted(answering(b"direct")) == b"direct"
     assert seen == []
-
-
-def test_half_a_surrogate_pair_is_sent_as_a_question_mark():
-    """Positions in the text stay what they are."""
-    assert sendable("a\ud800é") == "a?é"
