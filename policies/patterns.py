@@ -151,5 +151,5 @@ def capitalised(reading: Reading, original: str) -> str:
 
 
 def _searchable(text: str) -> str | bytes:
-    """What RE2 searches at the same positions: of ASCII the bytes, which spares it to count them."""
+    """What RE2 searches, at the same positions: of ASCII the bytes, which it need not count."""
     return text.encode() if text.isascii() else encodable(text)
