@@ -19,6 +19,7 @@ from gateway.routes import (
     checks,
     feedback,
     health,
+    metrics,
     models,
     moderations,
     policies,
@@ -59,7 +60,7 @@ def create_app(open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]])
     app.add_middleware(LastResort)
     app.add_middleware(FeedbackCors)  # outside LastResort: pages may read its 500s too
     app.add_middleware(RequestIds)
-    for routes in (chat, models, feedback, moderations, checks, policies, health, welcome):
+    for routes in (chat, models, feedback, moderations, checks, policies, health, metrics, welcome):
         app.include_router(routes.router)
     app.add_exception_handler(RequestError, _on_request_error)
     app.add_exception_handler(Unavailable, _on_unavailable)

@@ -40,12 +40,16 @@ class Plugin(BaseModel):
 
 
 class UpstreamSettings(Settings):
-    """One server of a model; `model` is the name that the model has there."""
+    """One server of a model; `model` is the name that the model has there.
+
+    `together` asks for all candidates in one call, by `n`; left out, the dialect says.
+    """
 
     base_url: Annotated[str, Field(pattern=r"^https?://")]
     model: str
     api_key: str | None = None
     dialect: Literal["openai", "vllm", "llamacpp"] = "openai"
+    together: bool | None = None
 
 
 class ModelSettings(Settings):
@@ -62,14 +66,42 @@ class ModelSettings(Settings):
         return self
 
 
+class PruneSettings(Settings):
+    """Once all candidates at work have `at_tokens` tokens, only the best `keep` go on.
+
+    It acts where the reward model's scores of such beginnings were measured to say enough.
+    """
+
+    at_tokens: Annotated[int, Field(ge=8)] = 32
+    keep: Annotated[int, Field(ge=1)] = 2
+
+
+class HedgeSettings(Settings):
+    """When a silent candidate gets a spare.
+
+    It must have been silent for `least_s`, and `times` as long as 95 % of the silences of its
+    model; `share` is how many spares there may be for each candidate started. 0 turns it off.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.02
+    times: Annotated[float, Field(ge=1)] = 4.0
+    least_s: Annotated[float, Field(ge=0)] = 1.0
+
+
 class CandidatesSettings(Settings):
-    """How candidates are drawn, how many at most, and how one is chosen."""
+    """How candidates are drawn, how many at most, and how one is chosen.
+
+    `max_tokens` bounds one candidate, `max_total_tokens` all of a request's together.
+    """
 
     n: Annotated[int, Field(ge=1, le=64)] = 4
     max_n: Annotated[int, Field(ge=1, le=64)] = 8
     max_tokens: Annotated[int, Field(ge=1)] = 1024
     default_max_tokens: Annotated[int, Field(ge=1)] = 256
+    max_total_tokens: Annotated[int, Field(ge=1)] | None = None
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    prune: PruneSettings | None = None
+    hedge: HedgeSettings = HedgeSettings()
     stop_rule: Plugin = Plugin(use="reward_filters.fixed_n:FixedN")
     selection: Plugin = Plugin(use="reward_filters.soft_best_of_n:SoftBestOfN")
 

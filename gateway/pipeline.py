@@ -9,15 +9,18 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from random import Random
 
 from gateway.conclusion import answered_or_raise, concluded, handed_over, refused_input
 from gateway.guard import Guard
-from gateway.protocols import Ledger, RewardModel, Selector, StopRule, Upstream
-from gateway.sampling import Stopwatch, wave
-from gateway.scoring import score
+from gateway.hedging import Hedging
+from gateway.protocols import Ledger, Progress, RewardModel, Selector, StopRule, Upstream
+from gateway.pruning import Pruning, beginnings, survivors
+from gateway.sampling import Race, Stopwatch
+from gateway.scoring import acceptable, score
 from gateway.selection import choose
 from gateway.types import (
     Caller,
@@ -34,10 +37,13 @@ REMOVED_TURN = "[removed]"
 
 
 @dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds until the candidates must be there, and for one call of the reward model."""
+class Bounds:
+    """What one request may cost: seconds until its candidates must be there, tokens of all of
+    them together, and seconds for one call of the reward model.
+    """
 
     candidates_s: float = 60.0
+    tokens: float = inf
     reward_s: float = 5.0
 
 
@@ -45,7 +51,8 @@ class Deadlines:
 class Pipeline:
     """Serves requests. It holds the parts, and nothing of any request.
 
-    `lease` lends out the guard of the always-on policy sets and those that a request added.
+    `lease` lends out the guard of the always-on policy sets and those that a request added;
+    `observe` is told of each exchange once it is recorded.
     """
 
     upstreams: Mapping[str, Upstream]
@@ -55,7 +62,10 @@ class Pipeline:
     stop_rule: StopRule
     ledger: Ledger
     rng: Random
-    deadlines: Deadlines = Deadlines()
+    bounds: Bounds = Bounds()
+    pruning: Pruning | None = None
+    hedging: Mapping[str, Hedging] = field(default_factory=dict[str, Hedging])
+    observe: Callable[[Exchange], None] = lambda _: None
 
     async def complete(self, exchange_id: str, request: ChatRequest, caller: Caller) -> Exchange:
         """Answer one request and return the exchange, which by then is durable.
@@ -78,31 +88,43 @@ class Pipeline:
         exchange = Exchange(
             id=exchange_id,
             created_at=datetime.now(UTC),
-            request=request,
+            request=self._as_possible(request),
             caller=caller,
             outcome="failed",
             policy_digest=guard.digest,
         )
+        race = self._race(exchange.request, watch)
         try:
-            async with aclosing(self._stages(exchange, guard, watch)) as stages:
+            async with race, aclosing(self._stages(exchange, guard, race, watch)) as stages:
                 async for stage in stages:
                     exchange = stage
         except asyncio.CancelledError:
             exchange = replace(exchange, outcome="abandoned")
             raise
         finally:
-            exchange = await self._record(exchange, watch)
+            exchange = await self._record(_drawn(exchange, race), watch)
+            self.observe(exchange)
         return answered_or_raise(exchange)
 
+    def _as_possible(self, request: ChatRequest) -> ChatRequest:
+        """The request, with word of a seed that this model's servers can't take."""
+        if request.sampling.seed is None or self.upstreams[request.model].seeds:
+            return request
+        return replace(request, ignored=(*request.ignored, "seed"))
+
+    def _race(self, request: ChatRequest, watch: Stopwatch) -> Race:
+        upstream, hedging = self.upstreams[request.model], self.hedging.get(request.model)
+        return Race(upstream, request.sampling, watch, hedging)
+
     async def _stages(
-        self, exchange: Exchange, guard: Guard, watch: Stopwatch
+        self, exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch
     ) -> AsyncGenerator[Exchange]:
         """The exchange after each step; the last one has its outcome."""
         exchange = await self._screen_input(exchange, guard, watch)
         if (refused := refused_input(exchange, guard)) is not None:
             yield refused
             return
-        async with aclosing(self._candidates(exchange, guard, watch)) as stages:
+        async with aclosing(self._candidates(exchange, guard, race, watch)) as stages:
             async for stage in stages:
                 exchange = stage
                 yield exchange
@@ -129,42 +151,37 @@ class Pipeline:
         return _timed(exchange, guard_input=watch.ms())
 
     async def _candidates(
-        self, exchange: Exchange, guard: Guard, watch: Stopwatch
+        self, exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch
     ) -> AsyncGenerator[Exchange]:
-        """Waves of draws until the stop rule has enough or the deadline has come."""
-        request = exchange.request
-        deadline_ms = self.deadlines.candidates_s * 1000
-        while watch.ms() < deadline_ms:
-            drawn, limit = len(exchange.candidates), _limit(exchange, guard)
-            indices = range(drawn, drawn + self.stop_rule.next_wave(exchange.candidates, limit))
-            if not indices:
-                return
-            # Every draw counts as censored from its start until it has ended otherwise.
-            now = watch.ms()
-            started = (
-                ScoredCandidate(Candidate(index=i, outcome="censored", started_ms=now))
-                for i in indices
-            )
-            exchange = replace(exchange, candidates=(*exchange.candidates, *started))
+        """Draws until the stop rule has enough, or the time or the tokens are spent."""
+        conversation, bounds = exchange.request.conversation, self.bounds
+        deadline_ms = bounds.candidates_s * 1000
+        pruning = self.pruning
+        while (reason := _spent(race, watch, bounds)) is None:
+            progress = _progress(exchange, guard, race, watch)
+            plan = self.stop_rule.plan(progress)
+            if (draws := min(plan.draws, progress.running + progress.room)) < 1:
+                reason = plan.reason
+                break
+            race.start(conversation, max(draws - race.running, 0))
+            exchange = _drawn(exchange, race)
             yield exchange
-            batches = wave(
-                self.upstreams[request.model],
-                request.conversation,
-                request.sampling,
-                indices,
-                deadline_ms=deadline_ms,
-                watch=watch,
+            waiting_since = watch.ms()
+            ended = await race.ended(
+                conversation,
+                until_ms=min(plan.ask_at_ms, deadline_ms),
+                until_tokens=min(plan.ask_at_tokens, bounds.tokens),
+                checkpoint=pruning.at_tokens if pruning else inf,
             )
-            async with aclosing(batches):
-                waiting_since = watch.ms()
-                async for batch in batches:
-                    exchange = _timed(exchange, sampling=watch.ms() - waiting_since)
-                    exchange = await self._judge(exchange, batch, guard, watch)
-                    yield exchange
-                    waiting_since = watch.ms()
-                # The deadline may have cut the last wait short, without a batch.
-                exchange = _timed(exchange, sampling=watch.ms() - waiting_since)
-                yield exchange
+            exchange = _drawn(exchange, race)
+            exchange = _timed(exchange, sampling=watch.ms() - waiting_since)
+            exchange = await self._judge(exchange, ended, guard, watch)
+            if pruning is not None and race.running and race.reached(pruning.at_tokens):
+                exchange = await self._prune(exchange, pruning, guard, race, watch)
+                pruning = None
+            yield exchange
+        await race.stop()
+        yield replace(_drawn(exchange, race), stopped_by=reason)
 
     async def _judge(
         self, exchange: Exchange, batch: Sequence[Candidate], guard: Guard, watch: Stopwatch
@@ -172,31 +189,61 @@ class Pipeline:
         """Screen the draws that have ended and score what survives: never what was blocked."""
         started_ms = watch.ms()
         conversation = exchange.request.conversation
+        ended = {candidate.index for candidate in batch}
+        judging = [c for c in exchange.candidates if c.candidate.index in ended]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_screened(c, conversation, guard)) for c in batch]
+            tasks = [group.create_task(_screened(c, conversation, guard)) for c in judging]
         screened = [task.result() for task in tasks]
         eligible = [c for c in screened if c.eligible]
         screened_ms = watch.ms()
         # A score that others lack decides nothing: after one failure none is waited for.
         reward_model = None if exchange.reward_degraded else self.reward
-        rewards = await score(
-            reward_model, conversation, [c.shown for c in eligible], self.deadlines.reward_s
+        scores = await score(
+            reward_model, conversation, [c.shown for c in eligible], self.bounds.reward_s
         )
         scored_ms = watch.ms()
         by_index = {c.candidate.index: c for c in (*exchange.candidates, *screened)}
-        for candidate, reward in zip(eligible, rewards, strict=True):
-            by_index[candidate.candidate.index] = replace(candidate, reward=reward)
-        degraded = self.reward is not None and None in rewards
+        for candidate, reward in zip(eligible, scores.rewards, strict=True):
+            by_index[candidate.candidate.index] = replace(
+                candidate, reward=reward, p_ok=acceptable(self.reward, reward)
+            )
+        failure = exchange.reward_failure or scores.failure
         return _timed(
             replace(
                 exchange,
                 candidates=tuple(by_index[i] for i in sorted(by_index)),
                 reward_revision=self.reward.revision if self.reward else None,
-                reward_degraded=exchange.reward_degraded or degraded,
+                reward_degraded=failure is not None,
+                reward_failure=failure,
             ),
             guard_output=screened_ms - started_ms,
             reward=scored_ms - screened_ms,
         )
+
+    async def _prune(
+        self, exchange: Exchange, pruning: Pruning, guard: Guard, race: Race, watch: Stopwatch
+    ) -> Exchange:
+        """Compare how the answers begin, and let the best go on; all of them, if nobody can say."""
+        started_ms = watch.ms()
+        conversation = exchange.request.conversation
+        texts = beginnings(exchange.candidates)
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                i: group.create_task(guard.screen(text, "output", conversation, role="assistant"))
+                for i, text in texts.items()
+            }
+        passed = {i: t.result().shown for i, t in tasks.items() if t.result().passed}
+        model = None if exchange.reward_degraded else self.reward
+        scores = await score(model, conversation, list(passed.values()), self.bounds.reward_s)
+        if None not in scores.rewards:
+            rewards = dict.fromkeys(texts) | dict(zip(passed, scores.rewards, strict=True))
+            await race.keep(survivors(rewards, pruning.keep))
+            marked = (
+                replace(c, prefix_reward=rewards.get(c.candidate.index))
+                for c in exchange.candidates
+            )
+            exchange = _drawn(replace(exchange, candidates=tuple(marked)), race)
+        return _timed(exchange, pruning=watch.ms() - started_ms)
 
     async def _hand_over(self, exchange: Exchange, guard: Guard, watch: Stopwatch) -> Exchange:
         started_ms = watch.ms()
@@ -215,12 +262,13 @@ class Pipeline:
 
 
 async def _screened(
-    candidate: Candidate, conversation: Conversation, guard: Guard
+    scored: ScoredCandidate, conversation: Conversation, guard: Guard
 ) -> ScoredCandidate:
-    if candidate.outcome != "finished":
-        return ScoredCandidate(candidate)
-    screening = await guard.screen(candidate.text, "output", conversation, role="assistant")
-    return ScoredCandidate(candidate, screening)
+    draw = scored.candidate
+    if draw.outcome != "finished":
+        return scored
+    screening = await guard.screen(draw.text, "output", conversation, role="assistant")
+    return replace(scored, screening=screening)
 
 
 def _tell_of_failure(recording: asyncio.Future[None]) -> None:
@@ -237,14 +285,43 @@ def _timed(exchange: Exchange, **milliseconds: float) -> Exchange:
     return replace(exchange, timings_ms=timings)
 
 
-def _limit(exchange: Exchange, guard: Guard) -> int:
+def _drawn(exchange: Exchange, race: Race) -> Exchange:
+    """The exchange with every draw of the race as it stands now."""
+    judged = {c.candidate.index: c for c in exchange.candidates}
+    candidates = (
+        replace(judged[draw.index], candidate=draw)
+        if draw.index in judged
+        else ScoredCandidate(draw)
+        for draw in race.candidates
+    )
+    return replace(exchange, candidates=tuple(candidates))
+
+
+def _spent(race: Race, watch: Stopwatch, bounds: Bounds) -> str | None:
+    """What there is no more of, if anything."""
+    if watch.ms() >= bounds.candidates_s * 1000:
+        return "out of time"
+    return "out of tokens" if race.tokens >= bounds.tokens else None
+
+
+def _progress(exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch) -> Progress:
+    return Progress(
+        ended=[c for c in exchange.candidates if c.candidate.outcome != "censored"],
+        running=race.running,
+        room=max(_limit(exchange, guard, race) - race.started, 0),
+        elapsed_ms=watch.ms(),
+        tokens=race.tokens,
+    )
+
+
+def _limit(exchange: Exchange, guard: Guard, race: Race) -> int:
     """How many draws this request may have in all.
 
     When all of its own are spent and the policies left too few, the set's fallback grants more.
     """
     limit = exchange.request.n_candidates
     eligible = sum(c.eligible for c in exchange.candidates)
-    if len(exchange.candidates) < limit or eligible >= exchange.request.n_choices:
+    if race.running or race.started < limit or eligible >= exchange.request.n_choices:
         return limit
     blocked = any(c.screening and not c.screening.passed for c in exchange.candidates)
     return limit + guard.fallback.resample if blocked else limit

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import ImportString, TypeAdapter, ValidationError
 from typing_extensions import get_protocol_members
@@ -21,7 +21,9 @@ _IMPORT: TypeAdapter[Any] = TypeAdapter(ImportString[Any])
 def build_plugin(use: str, options: Mapping[str, Any], place: str, seam: type[T]) -> T:
     """An instance of the class that `use` names, which must have all that `seam` asks for.
 
-    Nothing else is called: a config names what may be built, and not what may be done.
+    An option that is itself such an entry, `{use: ..., ...}`, alone or inside lists and mappings,
+    is built first: a plug-in may hold others. Nothing else is called: a config names what may be
+    built, and not what may be done.
 
     Raises:
         ConfigurationError: naming `place` and the class or the option that is wrong.
@@ -32,8 +34,9 @@ def build_plugin(use: str, options: Mapping[str, Any], place: str, seam: type[T]
     if not isinstance(plugin_class, type) or lacking:
         because = f": it has no {lacking[0]}()" if lacking else ""
         raise ConfigurationError(f"{place}: use: {use!r} is no class of a {seam.__name__}{because}")
+    built = {name: _nested(value, f"{place}.{name}") for name, value in options.items()}
     try:
-        return plugin_class(**options)
+        return plugin_class(**built)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         # A misspelt option that is required fails twice: what is unknown says more than what lacks.
@@ -48,6 +51,24 @@ def build_plugin(use: str, options: Mapping[str, Any], place: str, seam: type[T]
         raise ConfigurationError(f"{where}: {reason}") from None
     except TypeError as error:
         raise ConfigurationError(f"{place}: {use}: {error}") from None
+
+
+def _nested(value: Any, place: str) -> Any:
+    """The option with the plug-ins that it names; what they must be, its holder says."""
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return [_nested(item, f"{place}.{i}") for i, item in enumerate(items)]
+    if not isinstance(value, dict):
+        return value
+    entry = cast("dict[str, Any]", value)
+    if isinstance(use := entry.get("use"), str) and ":" in use:
+        options = {name: option for name, option in entry.items() if name != "use"}
+        return build_plugin(use, options, place, _Anything)
+    return {name: _nested(option, f"{place}.{name}") for name, option in entry.items()}
+
+
+class _Anything(Protocol):
+    """A seam that asks for nothing."""
 
 
 def _imported(use: str, place: str) -> Any:

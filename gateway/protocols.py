@@ -8,16 +8,18 @@ A plug-in that holds something open (a session, a thread, a client) is also an a
 context manager: it is entered before it serves and left at the end, perhaps in another task.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import Protocol, runtime_checkable
 
 from gateway.types import (
-    Completion,
     Conversation,
     Exchange,
     FeedbackEvent,
     Finding,
+    Fragment,
     SamplingParameters,
     ScoredCandidate,
     Selection,
@@ -29,15 +31,25 @@ from gateway.types import (
 class Upstream(Protocol):
     """A server that samples answers."""
 
-    async def complete(
-        self, conversation: Conversation, sampling: SamplingParameters
-    ) -> Completion:
-        """Sample one answer.
+    @property
+    def together(self) -> bool:
+        """Whether several answers are asked for in one call, which none of them can leave alone."""
+        ...
 
-        Cancelling the call stops the upstream's work on it.
+    @property
+    def seeds(self) -> bool:
+        """Whether a seed may be sent."""
+        ...
+
+    def sample(
+        self, conversation: Conversation, sampling: SamplingParameters, n: int = 1
+    ) -> AsyncGenerator[Fragment]:
+        """Sample `n` answers and yield their fragments as they come.
+
+        Closing the generator, or cancelling who waits for it, stops the upstream's work.
 
         Raises:
-            UpstreamFailure: there is no complete answer, whatever the reason.
+            UpstreamFailure: an answer broke off or never came, whatever the reason.
         """
         ...
 
@@ -74,6 +86,10 @@ class Handoff(Protocol):
         ...
 
 
+class RewardFailure(Exception):
+    """A reward model could not score. Its message is shown and logged: it never quotes a text."""
+
+
 @runtime_checkable
 class RewardModel(Protocol):
     """Says how good answers are."""
@@ -84,7 +100,31 @@ class RewardModel(Protocol):
         ...
 
     async def score(self, conversation: Conversation, answers: Sequence[str]) -> Sequence[float]:
-        """One raw, finite score (a logit, not a probability) per answer; higher is better."""
+        """One raw, finite score (a logit, not a probability) per answer; higher is better.
+
+        Any exception, above all `RewardFailure`, means that none of them was scored.
+        """
+        ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A reward model whose scores mean something by themselves."""
+
+    def p_ok(self, score: float) -> float | None:
+        """The probability that an answer of that score is acceptable; None where nobody knows."""
+        ...
+
+
+@runtime_checkable
+class PrefixScorer(Protocol):
+    """A reward model that was measured on the beginnings of answers."""
+
+    def prefix_correlation(self, tokens: int) -> float | None:
+        """How the score of an answer's first `tokens` tokens goes with that of the whole.
+
+        The lower end of a 95 % interval, within conversations; None where nobody measured.
+        """
         ...
 
 
@@ -97,15 +137,43 @@ class Selector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a stop rule is told. Draws of a hedged pair count as one.
+
+    `ended` has finished and failed draws; `running` counts those at work; `room` is how many more
+    this request may start. `tokens` are those sampled so far, by all draws.
+    """
+
+    ended: Sequence[ScoredCandidate]
+    running: int
+    room: int
+    elapsed_ms: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stop rule wants: `draws` at work from now on.
+
+    More than are running starts some, 0 ends the sampling and cancels those that run, and any
+    number between leaves things as they are. The rule is asked again whenever a draw has ended,
+    and at the latest at `ask_at_ms` or when `ask_at_tokens` have been sampled. `reason` says in a
+    word or two why it stops.
+    """
+
+    draws: int
+    reason: str = ""
+    ask_at_ms: float = inf
+    ask_at_tokens: float = inf
+
+
 @runtime_checkable
 class StopRule(Protocol):
-    """Decides how many more candidates are worth their price."""
+    """Decides how many candidates are worth their price."""
 
-    def next_wave(self, so_far: Sequence[ScoredCandidate], limit: int) -> int:
-        """How many candidates to start now, given those that ended; 0 stops.
-
-        `limit` is the most candidates that this request may have in all.
-        """
+    def plan(self, progress: Progress) -> Plan:
+        """How many draws should be at work, given what is known."""
         ...
 
 

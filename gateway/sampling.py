@@ -1,14 +1,23 @@
-"""Draws candidates: concurrent, each its own cancellable call."""
+"""Draws candidates: concurrent, each cancellable, and every one of them accounted for.
+
+A `Race` belongs to one request. Its draws run as tasks that gather fragments; whoever waits for
+the race is woken when a draw ends, when all have come far enough to be compared, or when the time
+or the tokens that were set have been spent. A draw that falls silent gets a spare, within limits.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Self
 
 from gateway.errors import UpstreamFailure
+from gateway.hedging import Hedging
 from gateway.protocols import Upstream
-from gateway.types import Candidate, Conversation, SamplingParameters
+from gateway.types import Candidate, CandidateOutcome, Conversation, Fragment, SamplingParameters
 
 logger = logging.getLogger(__name__)
 
@@ -26,71 +35,253 @@ class Stopwatch:
         return (self._clock() - self._start) * 1000
 
 
-async def wave(
-    upstream: Upstream,
-    conversation: Conversation,
-    sampling: SamplingParameters,
-    indices: Sequence[int],
-    *,
-    deadline_ms: float,
-    watch: Stopwatch,
-) -> AsyncGenerator[tuple[Candidate, ...]]:
-    """Start one draw per index and yield the candidates that ended since the last yield.
+@dataclass(slots=True, eq=False)
+class _Draw:
+    """One draw as it goes on. Draws of one call share their task."""
 
-    While the consumer works on a batch the other draws go on, so what ends meanwhile comes as
-    one batch. After `deadline_ms` (on `watch`) nothing more is awaited. Whenever this ends, by
-    the deadline, by the consumer's leaving or by cancellation, the draws that are still running
-    are cancelled, and with them their work upstream.
-    """
-    # Not a task group: a generator that yields inside one can't be left.
-    pending = {
-        asyncio.create_task(_draw(upstream, conversation, sampling, index, watch))  # noqa: TID251
-        for index in indices
-    }
-    try:
-        while pending:
-            remaining_s = (deadline_ms - watch.ms()) / 1000
-            done, pending = await asyncio.wait(
-                pending, timeout=max(remaining_s, 0), return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                return
-            yield tuple(sorted((task.result() for task in done), key=lambda c: c.index))
-    finally:
-        for task in pending:
-            task.cancel()
-        if pending:
-            await asyncio.wait(pending)
+    candidate: Candidate
+    heard_ms: float
+    task: asyncio.Task[None] | None = None
+    twin: "_Draw | None" = None
+    told: bool = False
+    pieces: list[str] = field(default_factory=list[str])
 
+    @property
+    def running(self) -> bool:
+        at_work = self.task is not None and not self.task.done()
+        return at_work and self.candidate.outcome == "censored"
 
-async def _draw(
-    upstream: Upstream,
-    conversation: Conversation,
-    sampling: SamplingParameters,
-    index: int,
-    watch: Stopwatch,
-) -> Candidate:
-    # Candidates of one seed would all be the same answer: candidate i gets seed + i.
-    seed = None if sampling.seed is None else sampling.seed + index
-    started_ms = watch.ms()
-    try:
-        completion = await upstream.complete(conversation, replace(sampling, seed=seed))
-    except UpstreamFailure as failure:
-        logger.warning("a draw failed: %s", failure)
-        return Candidate(
-            index=index,
-            outcome="failed",
-            started_ms=started_ms,
-            finished_ms=watch.ms(),
-            error=failure.code,
+    @property
+    def open(self) -> bool:
+        """Whether it is at work, or has ended and nobody has been told."""
+        return self.running or (self.candidate.outcome != "censored" and not self.told)
+
+    @property
+    def spare(self) -> bool:
+        """Whether this one runs for another that still runs itself."""
+        original = self.twin if self.candidate.hedges is not None else None
+        return original is not None and original.running
+
+    @property
+    def tokens(self) -> int:
+        return self.candidate.completion_tokens or 0
+
+    def add(self, fragment: Fragment, now_ms: float) -> None:
+        candidate = self.candidate
+        if fragment.text:
+            self.pieces.append(fragment.text)
+            self.heard_ms = now_ms
+        # Servers that count do so from the beginning of the answer.
+        counted = fragment.completion_tokens
+        self.candidate = replace(
+            candidate,
+            finish_reason=fragment.finish_reason or candidate.finish_reason,
+            prompt_tokens=fragment.prompt_tokens or candidate.prompt_tokens,
+            completion_tokens=self.tokens + fragment.tokens if counted is None else counted,
+            first_token_ms=candidate.first_token_ms or (now_ms if fragment.text else None),
         )
-    return Candidate(
-        index=index,
-        outcome="finished",
-        text=completion.text,
-        finish_reason=completion.finish_reason,
-        prompt_tokens=completion.prompt_tokens,
-        completion_tokens=completion.completion_tokens,
-        started_ms=started_ms,
-        finished_ms=watch.ms(),
-    )
+
+    def end(self, outcome: CandidateOutcome, now_ms: float, error: str | None = None) -> None:
+        self.candidate = replace(self.candidate, outcome=outcome, finished_ms=now_ms, error=error)
+
+    def account(self) -> Candidate:
+        # What nobody was told of was never judged: to whoever asks it has not ended.
+        outcome = self.candidate.outcome if self.told else "censored"
+        return replace(self.candidate, text="".join(self.pieces), outcome=outcome)
+
+
+class Race:
+    """The draws of one request. An asynchronous context manager.
+
+    On leaving, what still runs is cancelled, and with it its work upstream.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        sampling: SamplingParameters,
+        watch: Stopwatch,
+        hedging: Hedging | None = None,
+    ) -> None:
+        self._upstream = upstream
+        self._sampling = sampling
+        self._watch = watch
+        self._hedging = hedging or Hedging(share=0.0)
+        self._draws: list[_Draw] = []
+        self._changed = asyncio.Event()
+        self._each_fragment_counts = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """Every draw in the order of the starts; one that `ended` did not tell of is censored."""
+        return [draw.account() for draw in self._draws]
+
+    @property
+    def running(self) -> int:
+        """How many draws are at work or yet to be told of, spares not counted."""
+        return sum(draw.open and not draw.spare for draw in self._draws)
+
+    @property
+    def started(self) -> int:
+        """How many draws were started, spares not counted."""
+        return sum(draw.candidate.hedges is None for draw in self._draws)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were sampled, by all draws."""
+        return sum(draw.tokens for draw in self._draws)
+
+    def start(self, conversation: Conversation, n: int) -> None:
+        """Start `n` more draws: one call each, or one for all where the upstream wants it so."""
+        draws = [self._added() for _ in range(n)]
+        if not draws:
+            return
+        for part in [draws] if self._upstream.together else [[draw] for draw in draws]:
+            self._begin(conversation, part)
+
+    async def ended(
+        self,
+        conversation: Conversation,
+        *,
+        until_ms: float,
+        until_tokens: float = inf,
+        checkpoint: float = inf,
+    ) -> Sequence[Candidate]:
+        """The draws that ended since this was last asked, as soon as there are any.
+
+        None when nothing runs, or the watch shows `until_ms`, or `until_tokens` have been sampled,
+        or every draw at work has come to `checkpoint` tokens. A spare reads `conversation`.
+        """
+        self._each_fragment_counts = min(until_tokens, checkpoint) < inf
+        while True:
+            self._changed.clear()
+            if found := await self._settled():
+                return found
+            now = self._watch.ms()
+            spent = now >= until_ms or self.tokens >= until_tokens
+            if spent or not self.running or self.reached(checkpoint):
+                return []
+            await self._wait(min(until_ms, self._hedge(conversation, now)) - now)
+
+    def reached(self, checkpoint: float) -> bool:
+        """Whether every draw at work has so many tokens."""
+        return all(draw.tokens >= checkpoint for draw in self._draws if draw.running)
+
+    async def keep(self, indices: Collection[int]) -> None:
+        """Cancel every other draw at work."""
+        await self._cancel(
+            [draw for draw in self._draws if draw.running and draw.candidate.index not in indices]
+        )
+
+    async def stop(self) -> None:
+        """Cancel all that is at work."""
+        await self.keep(())
+
+    def _added(self, hedges: int | None = None) -> _Draw:
+        now = self._watch.ms()
+        candidate = Candidate(len(self._draws), "censored", started_ms=now, hedges=hedges)
+        draw = _Draw(candidate, heard_ms=now)
+        self._draws.append(draw)
+        self._hedging.drawn()
+        return draw
+
+    def _begin(self, conversation: Conversation, draws: Sequence[_Draw]) -> None:
+        # Not a task group: the draws outlive the calls that start them and wait for them.
+        task = asyncio.create_task(self._run(conversation, draws))  # noqa: TID251
+        for draw in draws:
+            draw.task = task
+
+    async def _run(self, conversation: Conversation, draws: Sequence[_Draw]) -> None:
+        sampling = self._seeded(draws[0].candidate.index)
+        calls = self._upstream.sample(conversation, sampling, len(draws))
+        try:
+            async with aclosing(calls) as fragments:
+                async for fragment in fragments:
+                    self._hear(draws[fragment.draw], fragment, alone=len(draws) == 1)
+            self._end(draws, "finished")
+        except UpstreamFailure as failure:
+            logger.warning("a draw failed: %s", failure)
+            self._end(draws, "failed", failure.code)
+        finally:
+            # Cut off after its last token, an answer is whole all the same.
+            self._end([d for d in draws if d.candidate.finish_reason], "finished")
+            self._end(draws, "censored")
+            self._changed.set()
+
+    def _seeded(self, index: int) -> SamplingParameters:
+        """Candidates of one seed would all be the same answer: candidate i gets seed + i."""
+        seed = self._sampling.seed
+        if seed is None:
+            return self._sampling
+        return replace(self._sampling, seed=seed + index if self._upstream.seeds else None)
+
+    def _hear(self, draw: _Draw, fragment: Fragment, *, alone: bool) -> None:
+        now = self._watch.ms()
+        if fragment.text:
+            kind = self._hedging.between if draw.pieces else self._hedging.before_first
+            kind.heard(now - draw.heard_ms)
+        draw.add(fragment, now)
+        # Alone in its call, an answer ends with the call: its counts may come after its reason.
+        if fragment.finish_reason is not None and not alone:
+            self._end([draw], "finished")
+            self._changed.set()
+        if self._each_fragment_counts:
+            self._changed.set()
+
+    def _end(
+        self, draws: Sequence[_Draw], outcome: CandidateOutcome, error: str | None = None
+    ) -> None:
+        now = self._watch.ms()
+        for draw in draws:
+            if draw.candidate.outcome == "censored":
+                draw.end(outcome, now, error)
+
+    async def _settled(self) -> Sequence[Candidate]:
+        """What ended and has not been told yet; of a hedged pair that has its answer, one."""
+        found = [d for d in self._draws if not d.told and d.candidate.outcome != "censored"]
+        for draw in found:
+            draw.told = True
+        answered = [d for d in found if d.candidate.outcome == "finished"]
+        await self._cancel([d.twin for d in answered if d.twin is not None and d.twin.running])
+        for draw in self._draws:
+            if draw.task is not None and draw.task.done() and not draw.task.cancelled():
+                draw.task.result()  # raises what no upstream may raise
+        return [draw.account() for draw in found]
+
+    def _hedge(self, conversation: Conversation, now: float) -> float:
+        """Give stragglers a spare; when the next draw may have become one."""
+        next_ms = inf
+        if self._upstream.together:
+            return next_ms
+        for draw in [d for d in self._draws if d.running and d.twin is None]:
+            patience = self._hedging.patience_ms(begun=bool(draw.pieces))
+            if now - draw.heard_ms < patience:
+                next_ms = min(next_ms, draw.heard_ms + patience)
+                continue
+            spare = self._added(hedges=draw.candidate.index)
+            draw.twin, spare.twin = spare, draw
+            self._hedging.spent()
+            self._begin(conversation, [spare])
+        return next_ms
+
+    async def _wait(self, ms: float) -> None:
+        try:
+            async with asyncio.timeout(None if ms == inf else max(ms, 0) / 1000):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    async def _cancel(self, draws: Sequence[_Draw]) -> None:
+        """Cancel these draws; one that shares its call with others that go on has to go on."""
+        others = {d.task for d in self._draws if d.running and d not in draws}
+        tasks = {d.task for d in draws if d.task is not None} - others
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

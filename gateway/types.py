@@ -113,11 +113,16 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """One answer of an upstream. Token counts are None where the upstream gives none."""
+class Fragment:
+    """What came next of one answer, the `draw`-th of a call. `tokens` counts as well as it can.
 
-    text: str
-    finish_reason: str
+    The last one of an answer has its `finish_reason`; an upstream's own counts may come later.
+    """
+
+    text: str = ""
+    draw: int = 0
+    tokens: int = 0
+    finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
@@ -129,7 +134,9 @@ CandidateOutcome = Literal["finished", "failed", "censored"]
 class Candidate:
     """One draw, whatever became of it. Times are milliseconds since the request arrived.
 
-    `error` is the code of the failure (`errors.UpstreamFailure.code`) where there was one.
+    "censored" is a draw that was cut off, or has not ended yet, with what had come by then.
+    `error` is the code of a failure (`errors.UpstreamFailure.code`), `hedges` the index of the
+    silent draw that this one was started for.
     """
 
     index: int
@@ -139,8 +146,10 @@ class Candidate:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     started_ms: float = 0.0
+    first_token_ms: float | None = None
     finished_ms: float = 0.0
     error: str | None = None
+    hedges: int | None = None
 
 
 # --- what the policies said -----------------------------------------------------------------
@@ -254,11 +263,14 @@ class ScoredCandidate:
 
     `screening` is None where there was nothing to screen (a failed draw); `reward` is None where
     none was given: blocked candidates are never scored, and a failed reward model scores nothing.
+    `p_ok` is the probability that the answer is acceptable, `prefix_reward` scores its beginning.
     """
 
     candidate: Candidate
     screening: Screening | None = None
     reward: float | None = None
+    p_ok: float | None = None
+    prefix_reward: float | None = None
 
     @property
     def eligible(self) -> bool:
@@ -317,6 +329,7 @@ class Exchange:
     """One request and everything that came of it: the unit of the ledger.
 
     `handed_over` says whether a person took over where no candidate passed, None if none was asked.
+    `stopped_by` is why no more was sampled, `reward_failure` why the rewards decided nothing.
     """
 
     id: str
@@ -329,8 +342,10 @@ class Exchange:
     input_screenings: tuple[Screening, ...] = ()
     candidates: tuple[ScoredCandidate, ...] = ()
     choices: tuple[Choice, ...] = ()
+    stopped_by: str | None = None
     reward_revision: str | None = None
     reward_degraded: bool = False
+    reward_failure: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property

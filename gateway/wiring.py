@@ -3,13 +3,23 @@
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from math import inf
 from random import Random
 from typing import Any, TypeVar, cast
 
-from gateway.config import GatewaySettings, ModelSettings, Plugin, PoliciesSettings
+from gateway.config import (
+    CandidatesSettings,
+    GatewaySettings,
+    ModelSettings,
+    Plugin,
+    PoliciesSettings,
+    UpstreamSettings,
+)
 from gateway.errors import ConfigurationError
 from gateway.guards import Guards
 from gateway.handoff import WebhookHandoff
+from gateway.hedging import Hedging
 from gateway.languages import language_of
 from gateway.ledger.database import database_path
 from gateway.ledger.sql import SqlLedger
@@ -17,14 +27,16 @@ from gateway.openai.requests import Caps
 from gateway.operations.access import Access
 from gateway.operations.in_flight import InFlight
 from gateway.operations.keys import KeyCache, KeyStore
+from gateway.operations.metrics import Metrics
 from gateway.operations.tokens import FeedbackTokens, load_or_create_secret
-from gateway.pipeline import Deadlines, Pipeline
+from gateway.pipeline import Bounds, Pipeline
 from gateway.plugins import build_plugin
 from gateway.policy_store import PolicyStore
 from gateway.protocols import RewardModel, Selector, StopRule, Upstream
+from gateway.pruning import Pruning, why_not
 from gateway.routes.context import Gateway
 from gateway.upstreams.failover import Failover
-from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
+from gateway.upstreams.openai_compatible import DIALECTS, Dialect, OpenAICompatible
 
 T = TypeVar("T")
 
@@ -42,21 +54,23 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
         keys = stack.enter_context(key_store(settings))
         ledger = await stack.enter_async_context(SqlLedger(settings.ledger.url))
         in_force = await stack.enter_async_context(guards(settings.policies))
+        reward = await _reward(stack, settings)
+        metrics = Metrics()
         pipeline = Pipeline(
             upstreams={
                 name: await _upstream(stack, model, settings.candidates.timeout_s)
                 for name, model in settings.models.items()
             },
             lease=in_force.lease,
-            reward=await _reward(stack, settings),
+            reward=reward,
             selector=_plugin(settings.candidates.selection, "candidates.selection", Selector),
             stop_rule=_plugin(settings.candidates.stop_rule, "candidates.stop_rule", StopRule),
             ledger=ledger,
             rng=Random(secrets.randbits(128)),
-            deadlines=Deadlines(
-                candidates_s=settings.candidates.timeout_s,
-                reward_s=settings.reward.timeout_s if settings.reward else 0.0,
-            ),
+            bounds=_bounds(settings),
+            pruning=_pruning(settings.candidates, reward),
+            hedging={name: _hedging(settings.candidates) for name in settings.models},
+            observe=metrics.observe,
         )
         in_flight = InFlight()
         yield Gateway(
@@ -72,6 +86,7 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             limits=settings.limits,
             feedback_origins=tuple(settings.feedback.allowed_origins),
             in_flight=in_flight,
+            metrics=metrics,
         )
         # Requests cut off at the end of the server's grace still have to be recorded.
         await in_flight.drained(_LAST_RECORDS_S)
@@ -99,13 +114,39 @@ async def _upstream(stack: AsyncExitStack, model: ModelSettings, timeout_s: floa
                 base_url=server.base_url,
                 model=server.model,
                 api_key=server.api_key,
-                dialect=DIALECTS[server.dialect],
+                dialect=_dialect(server),
                 timeout_s=timeout_s,
             )
         )
         for server in model.upstreams
     ]
     return Failover(servers)
+
+
+def _dialect(server: UpstreamSettings) -> Dialect:
+    dialect = DIALECTS[server.dialect]
+    return dialect if server.together is None else replace(dialect, together=server.together)
+
+
+def _bounds(settings: GatewaySettings) -> Bounds:
+    return Bounds(
+        candidates_s=settings.candidates.timeout_s,
+        tokens=settings.candidates.max_total_tokens or inf,
+        reward_s=settings.reward.timeout_s if settings.reward else 0.0,
+    )
+
+
+def _pruning(settings: CandidatesSettings, reward: RewardModel | None) -> Pruning | None:
+    """What was asked for, where the reward model allows it; `winnow check` says where not."""
+    if settings.prune is None:
+        return None
+    pruning = Pruning(settings.prune.at_tokens, settings.prune.keep)
+    return pruning if why_not(pruning, reward) is None else None
+
+
+def _hedging(settings: CandidatesSettings) -> Hedging:
+    hedge = settings.hedge
+    return Hedging(share=hedge.share, times=hedge.times, least_ms=hedge.least_s * 1000)
 
 
 async def _reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:

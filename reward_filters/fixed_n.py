@@ -1,16 +1,17 @@
 """Stop rule: as many candidates as the request asks for, all at once."""
 
-from collections.abc import Sequence
-
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from gateway.types import ScoredCandidate
+from gateway.protocols import Plan, Progress
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class FixedN:
-    """One wave of `limit` candidates, whatever their rewards turn out to be."""
+    """Starts all that may be started and waits for all, whatever their rewards turn out to be.
 
-    def next_wave(self, so_far: Sequence[ScoredCandidate], limit: int) -> int:
-        return max(limit - len(so_far), 0)
+    The shortest wait for a given number of candidates. A draw that failed is not replaced.
+    """
+
+    def plan(self, progress: Progress) -> Plan:
+        return Plan(progress.running + progress.room, reason="limit")

@@ -92,9 +92,11 @@ def winnow_object(exchange: Exchange, rendering: Rendering) -> Json:
             "sampled": len(candidates),
             "passed": sum(c.eligible for c in candidates),
             "completion_tokens": sum(c.candidate.completion_tokens or 0 for c in candidates),
+            "stopped_by": exchange.stopped_by,
         },
         "reward": shown.reward if shown else None,
         "reward_degraded": exchange.reward_degraded,
+        "reward_failure": exchange.reward_failure,
         "selection": selection
         and {
             "strategy": selection.strategy,
@@ -170,6 +172,9 @@ def _candidate(scored: ScoredCandidate, probabilities: Mapping[int, float]) -> J
         "finish_reason": candidate.finish_reason,
         "completion_tokens": candidate.completion_tokens,
         "reward": scored.reward,
+        "p_ok": scored.p_ok,
+        "prefix_reward": scored.prefix_reward,
+        "hedges": candidate.hedges,
         "probability": probabilities.get(candidate.index),
         "started_ms": round(candidate.started_ms, 3),
         "finished_ms": round(candidate.finished_ms, 3),

@@ -13,6 +13,7 @@ from gateway.guards import Guards
 from gateway.openai.requests import Caps
 from gateway.operations.access import Access
 from gateway.operations.in_flight import InFlight
+from gateway.operations.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.protocols import Ledger
 from gateway.types import Caller
@@ -48,6 +49,7 @@ class Gateway:
     api: ApiSettings
     limits: LimitsSettings
     in_flight: InFlight
+    metrics: Metrics
     feedback_origins: tuple[str, ...] = ()
 
 

@@ -22,9 +22,11 @@ from gateway.errors import (
 from gateway.guard import Guard
 from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
-from gateway.pipeline import Deadlines, Pipeline
+from gateway.pipeline import Bounds, Pipeline
 from gateway.policy_files import Fallback
 from gateway.policy_sets import PolicyEntry, PolicySet
+from gateway.protocols import Plan, Progress
+from gateway.pruning import Pruning
 from gateway.types import (
     Caller,
     ChatRequest,
@@ -127,7 +129,7 @@ def pipeline(ledger: SqlLedger) -> Pipeline:
         stop_rule=FixedN(),
         ledger=ledger,
         rng=Random(0),
-        deadlines=Deadlines(candidates_s=5, reward_s=1),
+        bounds=Bounds(candidates_s=5, reward_s=1),
     )
 
 
@@ -315,13 +317,13 @@ async def test_a_failing_reward_model_costs_the_choice_not_the_answer(
     pipeline: Pipeline, gives: Sequence[float] | Exception | None
 ):
     """The first that passed is sent, for certain, and it is flagged."""
-    pipeline = replace(
-        pipeline, reward=Broken(gives), deadlines=Deadlines(candidates_s=5, reward_s=0.05)
-    )
+    pipeline = replace(pipeline, reward=Broken(gives), bounds=Bounds(candidates_s=5, reward_s=0.05))
     exchange = await complete(with_script(pipeline, Line("a bad one"), Line("fine"))[0], asking())
     assert exchange.choices[0].candidate_index == 1
     assert exchange.choices[0].text == "fine"
     assert exchange.reward_degraded
+    failures = {type(None): "timeout", list: "malformed", RuntimeError: "failed"}
+    assert exchange.reward_failure == failures[type(gives)]
     assert exchange.choices[0].selection is not None
     assert exchange.choices[0].selection.strategy == "unscored-in-order"
 
@@ -355,7 +357,7 @@ async def test_no_candidate_at_all_is_an_error_that_is_recorded(
     pipeline: Pipeline, line: Line, error: type[Exception]
 ):
     """503, 504 when it was the time, 400 when the server finds fault with the request."""
-    pipeline = replace(with_script(pipeline, line)[0], deadlines=Deadlines(0.1, 1))
+    pipeline = replace(with_script(pipeline, line)[0], bounds=Bounds(0.1))
     exchange_id = uuid7().hex
     with pytest.raises(error):
         await pipeline.complete(exchange_id, asking(), CALLER)
@@ -365,7 +367,7 @@ async def test_no_candidate_at_all_is_an_error_that_is_recorded(
 async def test_at_the_deadline_the_best_of_the_finished_is_sent(pipeline: Pipeline):
     """The slow one is kept as censored."""
     script = [Line("quick"), Line("a slow and long one", delay_s=30)]
-    pipeline = replace(with_script(pipeline, *script)[0], deadlines=Deadlines(0.2, 1))
+    pipeline = replace(with_script(pipeline, *script)[0], bounds=Bounds(0.2))
     exchange = await complete(pipeline, asking(n=2))
     assert exchange.choices[0].text == "quick"
     assert [c.candidate.outcome for c in exchange.candidates] == ["finished", "censored"]
@@ -382,6 +384,93 @@ async def test_a_reward_model_that_failed_is_not_waited_for_again(pipeline: Pipe
     exchange = await complete(pipeline, asking(n=3))
     assert exchange.reward_degraded
     assert reward.asked == 1
+
+
+@dataclass(frozen=True)
+class FirstComeFirstServed:
+    """A stop rule that has enough with the first answer."""
+
+    def plan(self, progress: Progress) -> Plan:
+        if progress.ended:
+            return Plan(0, "good enough")
+        return Plan(progress.running + progress.room)
+
+
+async def test_when_the_rule_has_enough_the_losers_are_cancelled(pipeline: Pipeline):
+    """Before anything is chosen, and the record says why no more was sampled."""
+    script = [Line("quick"), Line("slow one here", pace_s=0.2), Line("slow", delay_s=30)]
+    pipeline, upstream = with_script(replace(pipeline, stop_rule=FirstComeFirstServed()), *script)
+    exchange = await complete(pipeline, asking(n=3))
+    assert exchange.choices[0].text == "quick"
+    assert exchange.stopped_by == "good enough"
+    assert upstream.cancelled == 2
+    assert [c.candidate.outcome for c in exchange.candidates] == [
+        "finished",
+        "censored",
+        "censored",
+    ]
+
+
+async def test_the_tokens_of_a_request_are_bounded(pipeline: Pipeline):
+    """Of all its candidates together; the best of those that ended is sent."""
+    script = [Line("short"), Line("on and on " * 50, pace_s=0.005)]
+    pipeline, upstream = with_script(replace(pipeline, bounds=Bounds(tokens=10)), *script)
+    exchange = await complete(pipeline, asking(n=2))
+    assert exchange.choices[0].text == "short"
+    assert exchange.stopped_by == "out of tokens"
+    assert upstream.tokens == sum(c.candidate.completion_tokens or 0 for c in exchange.candidates)
+    assert upstream.tokens < 15
+
+
+async def test_a_seed_that_cannot_be_sent_is_recorded_and_named(pipeline: Pipeline):
+    """The client learns that its answers won't repeat."""
+    upstream = ScriptedUpstream([Line("fine")], seeds=False)
+    asked = replace(asking(), sampling=SamplingParameters(max_tokens=8, seed=7))
+    exchange = await complete(replace(pipeline, upstreams={"support": upstream}), asked)
+    assert exchange.request.ignored == ("seed",)
+    assert exchange.request.sampling.seed == 7
+    assert upstream.calls[0][1].seed is None
+
+
+WORSE, BETTER, BAD = "no no no no no no", "yes indeed it is so yes", "bad bad bad bad bad bad bad"
+
+
+async def test_the_worst_beginnings_are_cut_off(pipeline: Pipeline):
+    """Only the kept go on; one that breaks a policy goes first and is never scored."""
+    reward = Length()
+    script = [Line(text, pace_s=0.01) for text in (WORSE, BETTER, BAD)]
+    pipeline = replace(pipeline, reward=reward, pruning=Pruning(at_tokens=3, keep=1))
+    pipeline, upstream = with_script(pipeline, *script)
+    exchange = await complete(pipeline, asking(n=3))
+    assert upstream.cancelled == 2
+    kept, cut, broken = exchange.candidates
+    assert (kept.candidate.outcome, cut.candidate.outcome) == ("finished", "censored")
+    assert kept.prefix_reward == cut.prefix_reward == 9
+    assert broken.prefix_reward is None
+    assert not any("bad" in text for text in reward.asked)
+
+
+async def test_nothing_is_cut_off_when_nobody_can_compare(pipeline: Pipeline):
+    """A reward model that is away must not decide who goes on."""
+    script = [Line(text, pace_s=0.01) for text in (WORSE, BETTER)]
+    pipeline = replace(
+        pipeline, reward=Broken(RuntimeError("full")), pruning=Pruning(at_tokens=3, keep=1)
+    )
+    pipeline, upstream = with_script(pipeline, *script)
+    exchange = await complete(pipeline, asking(n=2))
+    assert upstream.cancelled == 0
+    assert exchange.reward_failure == "failed"
+
+
+async def test_each_exchange_is_observed_once_whatever_became_of_it(pipeline: Pipeline):
+    """Counters count answers, blocks and failures alike."""
+    seen: list[Exchange] = []
+    pipeline = replace(pipeline, observe=seen.append)
+    await complete(pipeline, asking())
+    down, _ = with_script(pipeline, Line(failure=UpstreamFailure("down")))
+    with pytest.raises(UpstreamFailure):
+        await complete(down, asking())
+    assert [exchange.outcome for exchange in seen] == ["answered", "upstream_failed"]
 
 
 @pytest.mark.parametrize("crashing", ["question", "answer"])

@@ -65,7 +65,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, script: list[Line], **sections: Any) -> Generator[Running]:
+def running(
+    folder: Path, script: list[Line], *, together: bool = False, **sections: Any
+) -> Generator[Running]:
     """A gateway over a scripted upstream, with its ledger in `folder`."""
     upstream, seen = ScriptedUpstream(script), Seen()
     with served(scripted_app(upstream, seen)) as upstream_url:
@@ -73,7 +75,13 @@ def running(folder: Path, script: list[Line], **sections: Any) -> Generator[Runn
             {
                 "models": {
                     "support": {
-                        "upstreams": [{"base_url": f"{upstream_url}/v1", "model": "scripted"}],
+                        "upstreams": [
+                            {
+                                "base_url": f"{upstream_url}/v1",
+                                "model": "scripted",
+                                "together": together,
+                            }
+                        ],
                         "system_prompt": "You are kind. Our site is https://shop.example/help.",
                     }
                 },

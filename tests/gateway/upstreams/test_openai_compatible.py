@@ -13,15 +13,25 @@ from gateway.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from gateway.types import Completion, Conversation, Message, SamplingParameters
+from gateway.types import Conversation, Fragment, Message, SamplingParameters
 from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
 
 ASKED = Conversation((Message("user", "Hello"),), operator_prompt="Be kind.")
 SAMPLING = SamplingParameters(max_tokens=8, seed=3, extra={"presence_penalty": 0.5})
-GOOD = {
-    "choices": [{"message": {"content": "Hi!"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 5, "completion_tokens": 2},
-}
+
+
+def events(*chunks: object) -> bytes:
+    """A whole stream: each chunk as an event, and the end."""
+    written = (json.dumps(chunk, ensure_ascii=False) for chunk in (*chunks,))
+    return "".join(f"data: {event}\n\n" for event in (*written, "[DONE]")).encode()
+
+
+def chunk(text: str | None = None, reason: str | None = None, index: int = 0) -> dict[str, object]:
+    return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]}
+
+
+USAGE: dict[str, object] = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+GOOD = events(chunk(""), chunk("Hi"), chunk("!"), chunk(reason="stop"), USAGE)
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -43,21 +53,29 @@ async def listening(handler: Handler) -> AsyncGenerator[str]:
         server.close()
 
 
-def answering(body: bytes, status: str = "200 OK", seen: list[bytes] | None = None) -> Handler:
+def answering(
+    body: bytes,
+    status: str = "200 OK",
+    seen: list[bytes] | None = None,
+    kind: str = "text/event-stream",
+) -> Handler:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         request = await reader.readexactly(length)
         if seen is not None:
             seen.extend((head, request))
-        lines = f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        fields = f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close"
+        lines = f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n"
         writer.write(lines.encode() + body)
         await writer.drain()
 
     return handler
 
 
-async def asked(base_url: str, timeout_s: float = 5.0, dialect: str = "openai") -> Completion:
+async def asked(
+    base_url: str, timeout_s: float = 5.0, dialect: str = "openai", n: int = 1
+) -> list[Fragment]:
     upstream = OpenAICompatible(
         base_url=base_url,
         model="sft",
@@ -66,19 +84,25 @@ async def asked(base_url: str, timeout_s: float = 5.0, dialect: str = "openai") 
         timeout_s=timeout_s,
     )
     async with upstream:
-        return await upstream.complete(ASKED, SAMPLING)
+        return [fragment async for fragment in upstream.sample(ASKED, SAMPLING, n)]
 
 
-async def test_an_answer_is_read_with_its_tokens():
+async def test_an_answer_is_read_as_it_comes_with_its_tokens():
     """The plain case."""
-    async with listening(answering(json.dumps(GOOD).encode())) as url:
-        assert await asked(url) == Completion("Hi!", "stop", 5, 2)
+    async with listening(answering(GOOD)) as url:
+        assert await asked(url) == [
+            Fragment(""),
+            Fragment("Hi", tokens=1),
+            Fragment("!", tokens=1),
+            Fragment("", finish_reason="stop"),
+            Fragment("", prompt_tokens=5, completion_tokens=2),
+        ]
 
 
 async def test_the_request_says_what_was_asked():
     """The operator's prompt first, the key in its header, the sampling as given."""
     seen: list[bytes] = []
-    async with listening(answering(json.dumps(GOOD).encode(), seen=seen)) as url:
+    async with listening(answering(GOOD, seen=seen)) as url:
         await asked(url)
     head, body = seen
     assert b"POST /v1/chat/completions " in head
@@ -92,13 +116,46 @@ async def test_the_request_says_what_was_asked():
         "max_tokens": 8,
         "seed": 3,
         "presence_penalty": 0.5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
+
+
+async def test_several_answers_of_one_call_are_told_apart():
+    """Their counts come for all of them together, and so for none."""
+    stream = events(
+        chunk("A", index=1),
+        chunk("B"),
+        chunk(reason="stop"),
+        chunk(reason="length", index=1),
+        USAGE,
+    )
+    seen: list[bytes] = []
+    async with listening(answering(stream, seen=seen)) as url:
+        fragments = await asked(url, n=2)
+    assert json.loads(seen[1])["n"] == 2
+    assert [(f.draw, f.text) for f in fragments if f.text] == [(1, "A"), (0, "B")]
+    assert [(f.draw, f.finish_reason) for f in fragments if f.finish_reason] == [
+        (0, "stop"),
+        (1, "length"),
+    ]
+    assert fragments[-2:] == [Fragment(draw=0, prompt_tokens=5), Fragment(draw=1, prompt_tokens=5)]
+
+
+async def test_counts_that_come_along_are_those_so_far():
+    """As vLLM does in every chunk when it is asked to: a cut answer's cost is known."""
+    counted = {**chunk("Hi there"), "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+    seen: list[bytes] = []
+    async with listening(answering(events(counted, chunk(reason="stop")), seen=seen)) as url:
+        first, _ = await asked(url, dialect="vllm")
+    assert (first.completion_tokens, first.prompt_tokens) == (2, 5)
+    assert json.loads(seen[1])["stream_options"]["continuous_usage_stats"] is True
 
 
 async def test_a_dialect_without_seeds_is_sent_none():
     """A seed kills a vLLM CPU engine."""
     seen: list[bytes] = []
-    async with listening(answering(json.dumps(GOOD).encode(), seen=seen)) as url:
+    async with listening(answering(GOOD, seen=seen)) as url:
         await asked(url, dialect="vllm")
     assert "seed" not in json.loads(seen[1])
 
@@ -108,10 +165,10 @@ async def test_a_clients_system_message_joins_the_operators_prompt():
     seen: list[bytes] = []
     talk = Conversation((Message("system", "Rhyme."), *ASKED.messages), operator_prompt="Be kind.")
     async with (
-        listening(answering(json.dumps(GOOD).encode(), seen=seen)) as url,
+        listening(answering(GOOD, seen=seen)) as url,
         OpenAICompatible(base_url=url, model="sft") as upstream,
     ):
-        await upstream.complete(talk, SAMPLING)
+        assert [f async for f in upstream.sample(talk, SAMPLING)]
     assert json.loads(seen[1])["messages"][0] == {
         "role": "system",
         "content": "Be kind.\n\nRhyme.",
@@ -123,14 +180,17 @@ async def test_a_clients_system_message_joins_the_operators_prompt():
     [
         b"<html>Bad gateway</html>",
         b"",
-        b'{"choices": [',
-        b'{"choices": []}',
-        b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}',
-        b'{"choices": [{"message": {"content": "cut"}, "finish_reason": null}]}',
-        b'{"choices": [{"message": {"content": "cut"}, "finish_reason": "content_filter"}]}',
-        b'{"choices": [{"message": {"content": "cut"}, "finish_reason": "abort"}]}',
-        b'{"error": "Unauthorized"}',
-        b'{"choices": [{"message": {"content": "\xff"}, "finish_reason": "stop"}]}',
+        b"data: [DONE]\n\n",
+        b'data: {"choices": [\n\n',
+        b"data: {}\n\n",
+        b'data: {"error": {"message": "cut"}}\n\n',
+        b'data: {"choices": [{"delta": {"content": 5}}]}\n\n',
+        events(chunk("cut")),
+        events(chunk("cut"), chunk(reason="content_filter")),
+        events(chunk("cut"), chunk(reason="abort")),
+        events(chunk("cut", index=1), chunk(reason="stop", index=1)),
+        events(chunk("cut", index=-1), chunk(reason="stop")),
+        events(chunk("cut")).replace(b"data: [DONE]\n\n", b""),
     ],
 )
 async def test_what_is_not_a_whole_answer_is_a_failure(body: bytes):
@@ -139,6 +199,36 @@ async def test_what_is_not_a_whole_answer_is_a_failure(body: bytes):
         with pytest.raises(UpstreamFailure) as caught:
             await asked(url)
     assert "cut" not in str(caught.value)
+
+
+async def test_a_body_that_is_no_event_stream_is_a_failure():
+    """A server that ignores `stream` would be waited for in vain."""
+    body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
+    async with listening(answering(body, kind="application/json")) as url:
+        with pytest.raises(UpstreamFailure, match="no event stream"):
+            await asked(url)
+
+
+async def test_a_server_that_never_stops_is_stopped():
+    """No line end, no end: the bytes of an answer are bounded."""
+    async with listening(answering(b"data: " + b"x" * 2_000_000)) as url:
+        with pytest.raises(UpstreamFailure, match="more than an answer can be"):
+            await asked(url)
+
+
+async def test_characters_split_over_packets_are_whole_again():
+    """Byte by byte, with line separators that JSON allows and Python splits at."""
+    text = "Grüße \u2028 \x85 \U0001f600"
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+        for byte in events(chunk(text), chunk(reason="stop")):
+            writer.write(bytes([byte]))
+            await writer.drain()
+
+    async with listening(drip) as url:
+        assert "".join(f.text for f in await asked(url)) == text
 
 
 @pytest.mark.parametrize(
@@ -214,7 +304,7 @@ async def test_readiness_never_raises():
 async def test_a_hundred_and_fifty_draws_run_at_once():
     """The client's pool is no hidden queue: how many run is the gateway's to limit."""
     all_here = asyncio.Barrier(150)
-    answer = answering(json.dumps(GOOD).encode())
+    answer = answering(GOOD)
 
     async def together(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await all_here.wait()
@@ -225,5 +315,9 @@ async def test_a_hundred_and_fifty_draws_run_at_once():
         OpenAICompatible(base_url=url, model="sft", timeout_s=20) as upstream,
         asyncio.TaskGroup() as draws,
     ):
-        tasks = [draws.create_task(upstream.complete(ASKED, SAMPLING)) for _ in range(150)]
-    assert {task.result().text for task in tasks} == {"Hi!"}
+        tasks = [draws.create_task(_text(upstream)) for _ in range(150)]
+    assert {task.result() for task in tasks} == {"Hi!"}
+
+
+async def _text(upstream: OpenAICompatible) -> str:
+    return "".join([f.text async for f in upstream.sample(ASKED, SAMPLING)])
