@@ -118,10 +118,15 @@ class CandidatesSettings(Settings):
 
 
 class RewardSettings(Plugin):
-    """The reward model, and how long one call of it may take."""
+    """The reward model, and how long one call of it may take.
+
+    With `engine`, a local server is started for it, and its address, model and key are given to
+    the class as `base_url`, `model` and `api_key`.
+    """
 
     use: str = "reward_filters.cross_encoder:CrossEncoder"
     timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    engine: EngineSettings | None = None
 
 
 class PoliciesSettings(Settings):

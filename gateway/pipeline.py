@@ -160,7 +160,8 @@ class Pipeline:
         while (reason := _spent(race, watch, bounds)) is None:
             progress = _progress(exchange, guard, race, watch)
             plan = self.stop_rule.plan(progress)
-            if (draws := min(plan.draws, progress.running + progress.room)) < 1:
+            wanted = max(plan.draws, _missing(exchange))
+            if (draws := min(wanted, progress.running + progress.room)) < 1:
                 reason = plan.reason
                 break
             race.start(conversation, max(draws - race.running, 0))
@@ -312,6 +313,15 @@ def _progress(exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch) ->
         elapsed_ms=watch.ms(),
         tokens=race.tokens,
     )
+
+
+def _missing(exchange: Exchange) -> int:
+    """How many answers a client that asked for several does not have yet.
+
+    A stop rule thinks of one, the best.
+    """
+    n_choices = exchange.request.n_choices
+    return n_choices - sum(c.eligible for c in exchange.candidates) if n_choices > 1 else 0
 
 
 def _limit(exchange: Exchange, guard: Guard, race: Race) -> int:

@@ -1,6 +1,7 @@
 """Tries a config before it serves: opens every part, and runs the policies' own examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from gateway.policy_examples import ExampleResult, explained, run_examples
 from gateway.policy_files import read_policy_file
 from gateway.policy_sets import PolicySet
 from gateway.policy_store import SHIPPED_SETS
-from gateway.protocols import Selector
-from gateway.wiring import live_gateway
+from gateway.protocols import Calibrated, RewardModel, Selector, StopRule
+from gateway.pruning import Pruning, why_not
+from gateway.reward_trial import trial
+from gateway.wiring import live_gateway, open_reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,28 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
         revision = reward.revision if reward is not None else None
         sets = gateway.guards.in_force
         examples = await run_examples(sets)
-    remarks = [*_remarks(settings, selector), *_policy_remarks(sets)]
+        remarks = [
+            *_remarks(settings, selector),
+            *_stop_rule_remarks(gateway.pipeline.stop_rule, reward),
+            *_pruning_remarks(settings, reward),
+            *_policy_remarks(sets),
+        ]
+        if reward is not None and _may_be_tried(settings, reward, probe=probe):
+            remarks += [f"reward: {complaint}" for complaint in await trial(reward)]
     found = Preflight(examples, remarks, revision, probes)
     if found.failures:
         told = "\n".join(explained(result) for result in found.failures)
         raise ConfigurationError(f"examples of the policies fail:\n{told}")
     return found
+
+
+async def reward_remarks(settings: GatewaySettings) -> Sequence[str]:
+    """What a trial of the reward model finds, its server being asked; empty if nothing."""
+    async with AsyncExitStack() as stack:
+        reward = await open_reward(stack, settings)
+        if reward is None or not getattr(reward, "remote", False):
+            return []
+        return [f"reward: {complaint}" for complaint in await trial(reward)]
 
 
 def on_a_throw_away_ledger(settings: GatewaySettings, folder: str) -> GatewaySettings:
@@ -72,6 +91,42 @@ def _remarks(settings: GatewaySettings, selector: Selector) -> list[str]:
     if settings.reward is None:
         remarks.append("reward is off: the first answer that passes the policies is sent")
     return remarks
+
+
+def _may_be_tried(settings: GatewaySettings, reward: RewardModel, *, probe: bool) -> bool:
+    """A server is asked only where that was asked for, and one of ours has not been started."""
+    if not getattr(reward, "remote", False):
+        return True
+    return probe and settings.reward is not None and settings.reward.engine is None
+
+
+def _stop_rule_remarks(rule: StopRule, reward: RewardModel | None) -> Iterator[str]:
+    """What the rule needs to know of rewards, and can't."""
+    inner = getattr(rule, "rule", None)
+    if isinstance(inner, StopRule):
+        yield from _stop_rule_remarks(inner, reward)
+    name = type(rule).__name__
+    calibrated = isinstance(reward, Calibrated) and reward.p_ok(0.0) is not None
+    if hasattr(rule, "p_ok") and not calibrated:
+        yield (
+            f"candidates.stop_rule: {name} waits for a P(ok) that the reward model does not give: "
+            "it samples as many as it may"
+        )
+    fitted_for = getattr(rule, "fitted_for", None)
+    if fitted_for is not None and reward is not None and fitted_for != reward.revision:
+        yield (
+            f"candidates.stop_rule: {name} was fitted for rewards of {fitted_for}, and "
+            f"{reward.revision} is served: winnow reward fit-prior fits it anew"
+        )
+
+
+def _pruning_remarks(settings: GatewaySettings, reward: RewardModel | None) -> Iterator[str]:
+    prune = settings.candidates.prune
+    if prune is None:
+        return
+    reason = why_not(Pruning(prune.at_tokens, prune.keep), reward)
+    if reason is not None:
+        yield f"candidates.prune is off: {reason}"
 
 
 def _policy_remarks(policy_sets: Sequence[PolicySet]) -> list[str]:

@@ -34,8 +34,8 @@ def why_not(pruning: Pruning, reward: RewardModel | None) -> str | None:
         return f"its scores of beginnings of {pruning.at_tokens} tokens were not measured"
     if correlation < LEAST_CORRELATION:
         return (
-            f"at {pruning.at_tokens} tokens its scores of beginnings and of whole answers correlate "
-            f"with {correlation:.2f} or more, and {LEAST_CORRELATION} is the least"
+            f"after {pruning.at_tokens} tokens its scores correlate with those of whole answers by "
+            f"{correlation:.2f} or more, and {LEAST_CORRELATION} is the least"
         )
     return None
 

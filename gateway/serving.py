@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from gateway.app import create_app
-from gateway.config import GatewaySettings, UpstreamSettings
+from gateway.config import GatewaySettings, RewardSettings, UpstreamSettings
 from gateway.engines.settings import LlamaCppEngine
 from gateway.engines.supervisor import Engine, build_engine
 from gateway.engines.weights import Progress
@@ -92,13 +92,14 @@ def demand_keys_beyond_loopback(settings: GatewaySettings, host: str) -> Gateway
 def embedded_weights(settings: GatewaySettings) -> list[str]:
     """The names of the catalogue that this config's engines run."""
     engines = [model.engine for model in settings.models.values()]
+    engines.append(settings.reward.engine if settings.reward else None)
     named = [e.weights for e in engines if isinstance(e, LlamaCppEngine) and not e.weights_file]
     return list(dict.fromkeys(named))
 
 
 @contextmanager
 def running_engines(settings: GatewaySettings, report: Progress) -> Generator[GatewaySettings]:
-    """Start the engines that the models ask for; yields settings in which they are upstreams.
+    """Start the engines that are asked for; yields settings in which they are servers.
 
     Raises:
         EngineFailure: one of them did not start.
@@ -109,7 +110,25 @@ def running_engines(settings: GatewaySettings, report: Progress) -> Generator[Ga
             if model.engine is not None:
                 engines[name] = stack.enter_context(build_engine(model.engine, name))
                 engines[name].start(report)
-        yield _with_upstreams(settings, engines)
+        settings = _with_upstreams(settings, engines)
+        if settings.reward is not None and settings.reward.engine is not None:
+            engine = stack.enter_context(build_engine(settings.reward.engine, "reward"))
+            engine.start(report)
+            settings = _with_reward_server(settings, settings.reward, engine)
+        yield settings
+
+
+def _with_reward_server(
+    settings: GatewaySettings, reward: RewardSettings, engine: Engine
+) -> GatewaySettings:
+    given = reward.model_dump(exclude={"engine"})
+    server = {
+        "base_url": engine.base_url,
+        "model": engine.model_name,
+        "api_key": engine.api_key,
+    }
+    resolved = RewardSettings.model_validate(given | server)
+    return settings.model_copy(update={"reward": resolved})
 
 
 def _with_upstreams(settings: GatewaySettings, engines: Mapping[str, Engine]) -> GatewaySettings:

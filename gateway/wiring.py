@@ -41,6 +41,8 @@ from gateway.upstreams.openai_compatible import DIALECTS, Dialect, OpenAICompati
 T = TypeVar("T")
 
 _LAST_RECORDS_S = 5.0
+_NOT_STARTED = {"base_url": "http://127.0.0.1:9/v1", "model": "reward", "api_key": "none"}
+"""What stands for an engine that nobody has started: a check opens all, and asks nobody."""
 
 
 @asynccontextmanager
@@ -54,7 +56,7 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
         keys = stack.enter_context(key_store(settings))
         ledger = await stack.enter_async_context(SqlLedger(settings.ledger.url))
         in_force = await stack.enter_async_context(guards(settings.policies))
-        reward = await _reward(stack, settings)
+        reward = await open_reward(stack, settings)
         metrics = Metrics()
         pipeline = Pipeline(
             upstreams={
@@ -149,10 +151,17 @@ def _hedging(settings: CandidatesSettings) -> Hedging:
     return Hedging(share=hedge.share, times=hedge.times, least_ms=hedge.least_s * 1000)
 
 
-async def _reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:
+async def open_reward(stack: AsyncExitStack, settings: GatewaySettings) -> RewardModel | None:
+    """The reward model that the settings name, open until the stack is left.
+
+    Raises:
+        ConfigurationError: it can't be made, or lacks a package.
+    """
     if settings.reward is None:
         return None
-    reward = _plugin(settings.reward, "reward", RewardModel)
+    server = {} if settings.reward.engine is None else _NOT_STARTED
+    options = settings.reward.options | server
+    reward = build_plugin(settings.reward.use, options, "reward", RewardModel)
     await _enter(stack, reward)
     return reward
 

@@ -26,19 +26,23 @@ def serve(
     from gateway import serving
     from gateway.config import load_settings
     from gateway.ledger.schema import upgrade
-    from gateway.preflight import preflight
+    from gateway.preflight import preflight, reward_remarks
 
     with told(), serving.ended_by_signals():
         settings = load_settings(config)
         listener = serving.bind(host, port)
         upgrade(settings.ledger.url)
         with errors.status("Checking the config, the policies' examples and the reward model"):
-            asyncio.run(preflight(settings))
+            found = asyncio.run(preflight(settings))
             settings = serving.demand_keys_beyond_loopback(settings, host)
+        for remark in found.remarks:
+            errors.print(f"[yellow]![/] {remark}", soft_wrap=True)
         with Bars(DownloadColumn()) as bars:
             bars.pulse("Starting the engine")
             with serving.running_engines(settings, bars.report) as resolved:
                 bars.close()
+                for remark in asyncio.run(reward_remarks(resolved)):
+                    errors.print(f"[yellow]![/] {remark}", soft_wrap=True)
                 _announce(settings, host, port)
                 try:
                     serving.run(resolved, listener, workers)

@@ -38,6 +38,7 @@ def serve(options: argparse.Namespace, api_key: str) -> None:
     # lets any page of a browser call it, and serves a chat page that no policy guards.
     params.cache_ram_mib = 0
     params.endpoint_slots = False
+    params.endpoint_metrics = True  # numbers alone, for those who have the key
     params.cors_origins = "http://127.0.0.1"
     params.ui = False
     params.verbosity = _WARNINGS_ONLY

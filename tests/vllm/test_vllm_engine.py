@@ -12,6 +12,9 @@ import pytest
 from gateway.engines.settings import VllmEngine
 from gateway.engines.supervisor import Engine, build_engine
 from gateway.engines.weights import cache_folder
+from gateway.sampling import Race, Stopwatch
+from gateway.types import Conversation, Message, SamplingParameters
+from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
@@ -97,6 +100,38 @@ def test_it_answers_a_chat_for_those_who_have_the_key(engine: Engine) -> None:
     """The served name answers, and nobody gets to the model past the policies."""
     assert answer(engine)
     assert httpx.get(f"{engine.base_url}/models").status_code == 401
+
+
+def counted(engine: Engine, name: str) -> float:
+    """One of vLLM's own metrics, summed over its labels."""
+    text = httpx.get(engine.base_url.removesuffix("/v1") + "/metrics").text
+    lines = (line for line in text.splitlines() if line.startswith(f"{name}{{"))
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+async def test_losers_stop_at_once_as_vllm_itself_counts(engine: Engine) -> None:
+    """Four draws, one is kept: the others leave vLLM's queue, and generate nothing more."""
+    asked = Conversation((Message("user", "Tell me a very long story about a parcel."),))
+    before = counted(engine, "vllm:generation_tokens_total")
+    upstream = OpenAICompatible(
+        base_url=engine.base_url,
+        model=engine.model_name,
+        api_key=engine.api_key,
+        dialect=DIALECTS["vllm"],
+    )
+    sampling = SamplingParameters(max_tokens=600, seed=7)
+    async with upstream, Race(upstream, sampling, Stopwatch()) as race:
+        race.start(asked, 4)
+        assert await race.ended(asked, until_ms=120_000, checkpoint=8) == []
+        assert counted(engine, "vllm:num_requests_running") == 4
+        await race.keep({0})
+        assert eventually(lambda: counted(engine, "vllm:num_requests_running") <= 1, within_s=3)
+        [winner] = await race.ended(asked, until_ms=120_000)
+    assert (winner.index, winner.outcome) == (0, "finished")
+    # Each chunk told how many tokens there were, so that what was cut off is known as well.
+    generated = counted(engine, "vllm:generation_tokens_total") - before
+    assert all((c.completion_tokens or 0) >= 8 for c in race.candidates)
+    assert race.tokens <= generated <= race.tokens + 100
 
 
 def test_a_killed_server_comes_back_and_stop_leaves_nothing(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """The embedded engine's program and its server."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -12,6 +13,9 @@ import pytest
 from gateway.engines import llamacpp
 from gateway.engines.settings import LlamaCppEngine
 from gateway.engines.supervisor import Engine, build_engine
+from gateway.sampling import Race, Stopwatch
+from gateway.types import Conversation, Message, SamplingParameters
+from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
 
 OPTIONS = {"--model": "x", "--alias": "a", "--port": "1", "--parallel": "1", "--context": "512"}
 ARGUMENTS = [word for option in OPTIONS.items() for word in option] + ["--threads", "1"]
@@ -117,3 +121,36 @@ def test_a_closed_stream_stops_the_work() -> None:
         assert ask(engine, messages=[{"role": "user", "content": "Hi."}], max_tokens=4)
         assert not witness.done()
         assert witness.result() >= 250
+
+
+def at_work(engine: Engine) -> float:
+    """How many requests llama.cpp counts as being processed."""
+    with client_of(engine) as client:
+        text = client.get(engine.base_url.removesuffix("/v1") + "/metrics").text
+    [line] = [x for x in text.splitlines() if x.startswith("llamacpp:requests_processing ")]
+    return float(line.split()[1])
+
+
+@pytest.mark.engine
+async def test_losers_of_a_race_stop_at_once(engine: Engine) -> None:
+    """By llama.cpp's own count nothing goes on, long before the answers would have ended."""
+    asked = Conversation((Message("user", "Tell me a very long story."),))
+    server = OpenAICompatible(
+        base_url=engine.base_url,
+        model=engine.model_name,
+        api_key=engine.api_key,
+        dialect=DIALECTS["llamacpp"],
+    )
+    sampling = SamplingParameters(max_tokens=400)
+    async with server, Race(server, sampling, Stopwatch()) as race:
+        race.start(asked, 2)
+        assert await race.ended(asked, until_ms=30_000, checkpoint=4) == []
+        assert at_work(engine) == 2
+        await race.stop()
+        for _ in range(60):
+            if not at_work(engine):
+                break
+            await asyncio.sleep(0.05)
+        assert at_work(engine) == 0
+    assert [c.outcome for c in race.candidates] == ["censored"] * 2
+    assert all(4 <= (c.completion_tokens or 0) < 300 for c in race.candidates)
