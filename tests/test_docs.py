@@ -21,7 +21,7 @@ from gateway.upstreams.scripted import Line
 from tests.server.conftest import GOOD, Running, running
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -42,7 +42,7 @@ def examples(path: Path, *languages: str) -> list[Example]:
     return list(Document.parse(str(path), parse).examples())
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_python_and_bash_examples_run(path: Path, demo: Running, tmp_path: Path):
     """Top to bottom, as a reader would paste them."""
     namespace: dict[str, object] = {}
@@ -65,7 +65,7 @@ def test_python_and_bash_examples_run(path: Path, demo: Running, tmp_path: Path)
             exec(compile(code, str(path), "exec"), namespace)  # noqa: S102
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_configs_and_policy_sets_in_the_docs_are_valid(path: Path, tmp_path: Path):
     """A YAML block is a whole `winnow.yaml` or a whole policy set; others are marked `yml`."""
     for example in examples(path, "yaml"):
@@ -77,13 +77,13 @@ def test_configs_and_policy_sets_in_the_docs_are_valid(path: Path, tmp_path: Pat
             load_policy_set(file)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_example_configs_are_valid(path: Path):
     """They are what people copy."""
     load_settings(path, {"VLLM_KEY": "x"})
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_commands_in_the_docs_exist_with_their_options(path: Path):
     """Each line that begins with `winnow` is read by the real command line."""
     for example in examples(path, "sh"):
