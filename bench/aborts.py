@@ -57,9 +57,9 @@ async def serving(app: FastAPI) -> AsyncGenerator[str]:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    """Return once it is so, or after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not claim() and time.monotonic() < deadline:
+    """Return once it is so, or after a minute."""
+    deadline = time.monotonic() + 60
+    while not claim() and time.monotonic() < deadline:  # noqa: ASYNC110  uvicorn tells nobody
         await asyncio.sleep(0.005)
 
 
