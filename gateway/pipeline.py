@@ -154,13 +154,15 @@ class Pipeline:
         self, exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch
     ) -> AsyncGenerator[Exchange]:
         """Draws until the stop rule has enough, or the time or the tokens are spent."""
-        conversation, bounds = exchange.request.conversation, self.bounds
+        request, bounds = exchange.request, self.bounds
+        conversation = request.conversation
         deadline_ms = bounds.candidates_s * 1000
         pruning = self.pruning
-        while (reason := _spent(race, watch, bounds)) is None:
+        while (reason := _spent(exchange, race, watch, bounds)) is None:
             progress = _progress(exchange, guard, race, watch)
             plan = self.stop_rule.plan(progress)
-            wanted = max(plan.draws, _missing(exchange))
+            # A stop rule thinks of one answer, the best; a client may have asked for several.
+            wanted = max(plan.draws, _missing(exchange) if request.n_choices > 1 else 0)
             if (draws := min(wanted, progress.running + progress.room)) < 1:
                 reason = plan.reason
                 break
@@ -298,11 +300,14 @@ def _drawn(exchange: Exchange, race: Race) -> Exchange:
     return replace(exchange, candidates=tuple(candidates))
 
 
-def _spent(race: Race, watch: Stopwatch, bounds: Bounds) -> str | None:
-    """What there is no more of, if anything."""
+def _spent(exchange: Exchange, race: Race, watch: Stopwatch, bounds: Bounds) -> str | None:
+    """Why nothing more may be sampled, or need be, whatever the stop rule says."""
     if watch.ms() >= bounds.candidates_s * 1000:
         return "out of time"
-    return "out of tokens" if race.tokens >= bounds.tokens else None
+    if race.tokens >= bounds.tokens:
+        return "out of tokens"
+    # Without rewards the first that passed is sent: more of them would change nothing.
+    return "no rewards" if exchange.reward_degraded and _missing(exchange) < 1 else None
 
 
 def _progress(exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch) -> Progress:
@@ -316,12 +321,8 @@ def _progress(exchange: Exchange, guard: Guard, race: Race, watch: Stopwatch) ->
 
 
 def _missing(exchange: Exchange) -> int:
-    """How many answers a client that asked for several does not have yet.
-
-    A stop rule thinks of one, the best.
-    """
-    n_choices = exchange.request.n_choices
-    return n_choices - sum(c.eligible for c in exchange.candidates) if n_choices > 1 else 0
+    """How many answers the client does not have yet."""
+    return exchange.request.n_choices - sum(c.eligible for c in exchange.candidates)
 
 
 def _limit(exchange: Exchange, guard: Guard, race: Race) -> int:

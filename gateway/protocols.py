@@ -92,7 +92,7 @@ class RewardFailure(Exception):
 
 @runtime_checkable
 class RewardModel(Protocol):
-    """Says how good answers are."""
+    """Says how good answers are. One that asks a server says so by an attribute `remote = True`."""
 
     @property
     def revision(self) -> str:

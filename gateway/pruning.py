@@ -13,7 +13,7 @@ from math import inf
 from gateway.protocols import PrefixScorer, RewardModel
 from gateway.types import ScoredCandidate
 
-LEAST_CORRELATION = 0.7
+LEAST_CORRELATION = 0.6
 """Below it, pruning loses more quality than a smaller n would (docs/choose-the-answer.md)."""
 
 

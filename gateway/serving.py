@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -15,7 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from gateway.app import create_app
 from gateway.config import GatewaySettings, RewardSettings, UpstreamSettings
-from gateway.engines.settings import LlamaCppEngine
+from gateway.engines.settings import EngineSettings, LlamaCppEngine
 from gateway.engines.supervisor import Engine, build_engine
 from gateway.engines.weights import Progress
 from gateway.errors import ConfigurationError
@@ -112,10 +113,19 @@ def running_engines(settings: GatewaySettings, report: Progress) -> Generator[Ga
                 engines[name].start(report)
         settings = _with_upstreams(settings, engines)
         if settings.reward is not None and settings.reward.engine is not None:
-            engine = stack.enter_context(build_engine(settings.reward.engine, "reward"))
+            # Its name goes into the revision that is stored beside each reward.
+            weights = served_name(settings.reward.engine)
+            engine = stack.enter_context(build_engine(settings.reward.engine, weights))
             engine.start(report)
             settings = _with_reward_server(settings, settings.reward, engine)
         yield settings
+
+
+def served_name(engine: EngineSettings) -> str:
+    """What the engine runs, in a word: the catalogue's name, or that of the file or folder."""
+    if isinstance(engine, LlamaCppEngine):
+        return engine.weights_file.stem if engine.weights_file else engine.weights
+    return Path(engine.model).name
 
 
 def _with_reward_server(

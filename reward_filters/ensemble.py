@@ -58,6 +58,10 @@ class Ensemble:
     k: Annotated[float, Field(ge=0)] = 1.0
 
     @property
+    def remote(self) -> bool:
+        return any(getattr(member.model, "remote", False) for member in self.members)
+
+    @property
     def revision(self) -> str:
         """How the members are combined, with a hash over them and all options."""
         parts = [(m.model.revision, m.center, m.scale, m.weight) for m in self.members]

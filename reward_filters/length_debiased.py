@@ -78,6 +78,10 @@ class LengthDebiased:
             )
 
     @property
+    def remote(self) -> bool:
+        return bool(getattr(self.model, "remote", False))
+
+    @property
     def revision(self) -> str:
         """The model's revision, with a hash over the trend."""
         digest = hashlib.sha256(repr(self._trend).encode()).hexdigest()[:12]

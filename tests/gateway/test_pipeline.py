@@ -473,6 +473,23 @@ async def test_each_exchange_is_observed_once_whatever_became_of_it(pipeline: Pi
     assert [exchange.outcome for exchange in seen] == ["answered", "upstream_failed"]
 
 
+async def test_a_client_that_asked_for_several_gets_them(pipeline: Pipeline):
+    """The rule has enough with one answer; the client has not."""
+    pipeline = replace(pipeline, stop_rule=FirstComeFirstServed())
+    pipeline, _ = with_script(pipeline, Line("one"), Line("two", delay_s=0.1), Line("a bad one"))
+    exchange = await complete(pipeline, replace(asking(n=3), n_choices=2))
+    assert sorted(choice.text for choice in exchange.choices) == ["one", "two"]
+
+
+async def test_without_rewards_nothing_more_is_sampled(pipeline: Pipeline):
+    """The first that passed is sent in any case: the others would be paid for and not compared."""
+    pipeline = replace(pipeline, reward=Broken(RuntimeError("full")))
+    pipeline, upstream = with_script(pipeline, Line("quick"), Line("slow", delay_s=30))
+    exchange = await complete(pipeline, asking(n=2))
+    assert (exchange.choices[0].text, exchange.stopped_by) == ("quick", "no rewards")
+    assert upstream.cancelled == 1
+
+
 @pytest.mark.parametrize("crashing", ["question", "answer"])
 async def test_a_policy_that_cannot_run_is_an_outage_not_a_block(pipeline: Pipeline, crashing: str):
     """503, and never the content-filter code."""

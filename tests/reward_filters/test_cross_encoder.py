@@ -1,6 +1,7 @@
 """Claims about the shipped reward model, with its real weights."""
 
 import asyncio
+import json
 import math
 from collections import UserList
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,12 +15,15 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from tokenizers import Tokenizer
 
+from gateway.alignment.interval import Interval
 from gateway.alignment.reward_card import read_card
 from gateway.alignment.reward_data import read_comparisons
-from gateway.alignment.reward_evaluation import OK_SCORE, EvaluationReport, Interval, evaluate
-from gateway.types import Conversation, Message
+from gateway.alignment.reward_evaluation import OK_SCORE, EvaluationReport, evaluate
+from gateway.protocols import Calibrated, PrefixScorer
+from gateway.types import Conversation, JsonValue, Message
 from reward_filters.cross_encoder import (
     CARD_FILE,
+    MODEL_FILE,
     SHIPPED_WEIGHTS,
     TOKENIZER_FILE,
     CrossEncoder,
@@ -33,6 +37,7 @@ HONEST = (
     "I'm sorry it is late. I can't see your order from here. Please open the tracking link in your"
     " confirmation e-mail; if it shows no movement, reply with your order number."
 )
+SHIPPED = CrossEncoder()
 ANSWERS = (
     HONEST,
     "It is in Leeds. I have refunded you 45 pounds, call 0800 123 456 to confirm.",
@@ -289,6 +294,66 @@ def test_the_revision_names_what_gives_the_scores(tmp_path: Path) -> None:
     with (copied / "model.onnx").open("ab") as weights:
         weights.write(b"\0")
     assert CrossEncoder(path=copied).revision != shipped
+
+
+def with_card(folder: Path, **changes: JsonValue) -> CrossEncoder:
+    """The shipped model with something else on its card."""
+    folder.mkdir()
+    for file in (MODEL_FILE, TOKENIZER_FILE):
+        (folder / file).symlink_to(SHIPPED_WEIGHTS / file)
+    card = json.loads((SHIPPED_WEIGHTS / CARD_FILE).read_bytes())
+    (folder / CARD_FILE).write_text(json.dumps(card | changes), encoding="utf-8")
+    return CrossEncoder(path=folder)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_a_higher_score_is_never_less_acceptable(one: float, other: float) -> None:
+    """P(ok) is a probability, whatever the score, and keeps the order of the scores."""
+    low, high = sorted((SHIPPED.p_ok(one), SHIPPED.p_ok(other)), key=lambda p: p or 0.0)
+    assert low is not None
+    assert high is not None
+    assert 0 <= low <= high <= 1
+    assert (SHIPPED.p_ok(min(one, other)), SHIPPED.p_ok(max(one, other))) == (low, high)
+
+
+def test_the_probability_is_the_calibration_of_the_card() -> None:
+    """The same numbers as those that the evaluation measures the error of."""
+    calibration = read_card(SHIPPED_WEIGHTS).calibration
+    assert calibration is not None
+    for score in (-3.0, 0.0, 2.5):
+        assert SHIPPED.p_ok(score) == pytest.approx(calibration.probabilities([score])[0])
+
+
+def test_without_a_calibration_nobody_knows(tmp_path: Path) -> None:
+    """A model that was trained on choices alone can't say how good an answer is."""
+    assert with_card(tmp_path / "m", calibration=None).p_ok(1.0) is None
+
+
+def test_the_last_measured_cut_says_what_a_prefix_is_worth(tmp_path: Path) -> None:
+    """By its lower bound; before the first cut nothing was measured, and shares are no tokens."""
+    rest: JsonValue = {"correlation": 0.8, "high": 0.9, "answers": 9, "rubric": None}
+    measured: JsonValue = [
+        {**rest, "tokens": 48, "share": None, "low": 0.7},
+        {**rest, "tokens": 16, "share": None, "low": 0.4},
+        {**rest, "tokens": None, "share": 0.25, "low": 0.99},
+    ]
+    model = with_card(tmp_path / "m", prefix_correlation=measured)
+    found = [model.prefix_correlation(n) for n in (0, 15, 16, 47, 48, 5000)]
+    assert found == [None, None, 0.4, 0.4, 0.7, 0.7]
+
+
+def test_a_card_without_prefixes_promises_nothing(tmp_path: Path) -> None:
+    """Models trained by earlier versions are served as before."""
+    assert with_card(tmp_path / "m", prefix_correlation=[]).prefix_correlation(64) is None
+
+
+def test_the_shipped_model_is_calibrated_and_measured_on_prefixes() -> None:
+    """The gateway asks for both through these protocols."""
+    assert isinstance(SHIPPED, Calibrated)
+    assert isinstance(SHIPPED, PrefixScorer)
+    worth = SHIPPED.prefix_correlation(32)
+    assert worth is not None
+    assert worth > 0.5
 
 
 def test_a_folder_without_a_model_fails_at_start(tmp_path: Path) -> None:
