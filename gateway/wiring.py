@@ -174,13 +174,13 @@ async def _enter(stack: AsyncExitStack, plugin: Any) -> None:
     """Open a plug-in that holds something open; any other is ready as it is.
 
     Raises:
-        ConfigurationError: the plug-in needs a package of an extra that is not installed.
+        ConfigurationError: the plug-in lacks a package of an extra, or files that it needs.
     """
     if isinstance(plugin, AbstractAsyncContextManager):
         try:
             await stack.enter_async_context(cast("AbstractAsyncContextManager[Any]", plugin))
-        except ImportError as error:
-            raise ConfigurationError(str(error)) from error
+        except (ImportError, OSError, ValueError) as error:
+            raise ConfigurationError(f"{type(plugin).__name__}: {error}") from error
 
 
 def _caps(settings: GatewaySettings) -> Caps:

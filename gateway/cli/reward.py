@@ -3,24 +3,31 @@
 """`winnow reward`."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.table import Table
 
+from gateway.cli import reward_fit, reward_prior
 from gateway.cli.output import AsJson, Bars, console, print_json, told
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from gateway.alignment.reward_evaluation import EvaluationReport, Interval
+    from gateway.alignment.interval import Interval
+    from gateway.alignment.reward_evaluation import Calibration, EvaluationReport
     from gateway.alignment.reward_training import Progress
+    from gateway.config import GatewaySettings
+    from gateway.protocols import RewardModel
 
 app = typer.Typer(no_args_is_help=True, help="The reward model.")
+app.command(name="fit-length")(reward_fit.fit_length)
+app.command(name="fit-prior")(reward_prior.fit_prior)
 
-Data = Annotated[
-    list[Path], typer.Argument(help="JSONL: rated answers, or what `winnow export reward` wrote.")
-]
+_DATA = typer.Argument(help="JSONL: rated answers, or what `winnow export reward` wrote.")
+Data = Annotated[list[Path], _DATA]
+Compared = Annotated[list[Path] | None, _DATA]
 
 
 @app.command()
@@ -30,8 +37,8 @@ def train(
     base: Annotated[
         Path | None, typer.Option(help="A folder with another encoder than all-MiniLM-L6-v2.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 4,
-    folds: Annotated[int, typer.Option(min=2)] = 5,
+    epochs: Annotated[int, typer.Option(min=1)] = 2,
+    folds: Annotated[int, typer.Option(min=2)] = 4,
 ) -> None:
     """Fine-tune a cross-encoder on comparisons (needs the extra `train`)."""
     from gateway.alignment.reward_base import fetch_base
@@ -59,21 +66,44 @@ def train(
 
 @app.command(name="eval")
 def evaluate(
-    data: Data,
+    data: Compared = None,
     model: Annotated[
-        Path | None, typer.Option(help="The model's folder; without it, the shipped one.")
+        Path | None,
+        typer.Option(help="The model's folder; without it, that of --config or the shipped one."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Also measure how far n should go, by its ledger."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Votes on exchanges from then on: 90d, or an ISO date.")
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a reward model on the held-out part of some comparisons."""
-    from reward_filters.cross_encoder import SHIPPED_WEIGHTS
+    """Measure a reward model: on the held-out part of some comparisons, and by the votes on what
+    it chose.
+    """
+    from gateway.cli.reward_advice import advice, advice_tables
+    from gateway.config import load_settings
 
     with told():
-        report = asyncio.run(_evaluated(model or SHIPPED_WEIGHTS, data))
+        if not data and config is None:
+            raise ConfigurationError("nothing to measure on: name DATA, --config or both")
+        settings = None if config is None else load_settings(config)
+        plugin, calibration = _measured_model(model, settings)
+        revision, report = asyncio.run(_evaluated(plugin, data or [], calibration))
+        votes = None if settings is None else advice(settings, revision, since)
     if as_json:
-        print_json(report)
+        print_json(report if votes is None else {"comparisons": report, "votes": votes})
         return
+    if report is not None:
+        console.print(_comparison_table(report))
+    if votes is not None:
+        console.print(advice_tables(votes))
+
+
+def _comparison_table(report: "EvaluationReport") -> Table:
     table = Table(
         "answers", "conversations", "pairs right", "gap of 2 and more", "pick", "random", "best",
         "share of the gain", title=f"{report.revision}, held out, 95 % intervals",
@@ -89,19 +119,44 @@ def evaluate(
             "" if figures.best is None else f"{figures.best:.2f}",
             _shown(figures.gain),
         )
-    console.print(table)
+    return table
 
 
-async def _evaluated(folder: Path, data: list[Path]) -> "EvaluationReport":
+def _measured_model(
+    folder: Path | None, settings: "GatewaySettings | None"
+) -> "tuple[RewardModel, Calibration | None]":
+    """The model of that folder, or of that config, or else the shipped one; not yet open."""
     from gateway.alignment.reward_card import read_card
-    from gateway.alignment.reward_evaluation import evaluate
     from gateway.plugins import build_plugin
     from gateway.protocols import RewardModel
+    from reward_filters.cross_encoder import SHIPPED_WEIGHTS, CrossEncoder
 
-    use = "reward_filters.cross_encoder:CrossEncoder"
-    model: Any = build_plugin(use, {"path": folder}, "reward", RewardModel)
-    async with model:
-        return await evaluate(model, data, calibration=read_card(folder).calibration)
+    if folder is not None or settings is None:
+        use, options = (
+            "reward_filters.cross_encoder:CrossEncoder",
+            {"path": folder or SHIPPED_WEIGHTS},
+        )
+    elif settings.reward is None:
+        raise ConfigurationError("reward is off in the config: there is nothing to measure")
+    else:
+        use, options = settings.reward.use, settings.reward.options
+    plugin = build_plugin(use, options, "reward", RewardModel)
+    card = read_card(plugin.path) if isinstance(plugin, CrossEncoder) else None
+    return plugin, card and card.calibration
+
+
+async def _evaluated(
+    model: "RewardModel", data: list[Path], calibration: "Calibration | None"
+) -> "tuple[str, EvaluationReport | None]":
+    """The model's revision, and how well it ranks what is in `data`, if there is any."""
+    from gateway.alignment.reward_evaluation import evaluate
+
+    async with AsyncExitStack() as stack:
+        if isinstance(model, AbstractAsyncContextManager):
+            opened = cast("AbstractAsyncContextManager[Any]", model)
+            await stack.enter_async_context(opened)
+        report = await evaluate(model, data, calibration=calibration) if data else None
+        return model.revision, report
 
 
 def _shown(interval: "Interval | None") -> str:

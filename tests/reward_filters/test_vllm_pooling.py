@@ -193,7 +193,6 @@ def test_the_revision_names_what_gives_the_scores_and_no_secret(tmp_path: Path):
 @pytest.mark.parametrize(
     "options",
     [
-        {"base_url": "http://127.0.0.1:9/v1"},
         {"chat_template": Path("nowhere")},
         {"endpoint": "score"},
         {"timeout_s": 0},
