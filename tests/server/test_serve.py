@@ -131,6 +131,26 @@ def test_serve_answers_from_the_real_engine_and_takes_it_along_when_it_goes(tmp_
     assert eventually(lambda: not engines_of(port), 10)
 
 
+JUDGED = """
+reward:
+  use: reward_filters.llm_judge:LlmJudge
+  engine: {kind: llamacpp, weights: smollm2-135m-instruct, parallel: 1, context: 2048}
+  top_logprobs: 200
+  min_mass: 0.000001
+  timeout_s: 60
+"""
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(240)
+def test_a_judge_gets_an_engine_of_its_own(tmp_path: Path):
+    """Started before anything is served, asked for each answer, named in what is recorded."""
+    with serving(tmp_path, config_text=CONFIG + JUDGED) as up:
+        answer = up.chat().json()["winnow"]
+        assert answer["reward_failure"] is None
+        assert -2 <= answer["reward"] <= 2
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(240)
 def test_the_engine_goes_when_the_gateway_is_killed_and_comes_back_when_it_is_killed(
