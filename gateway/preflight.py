@@ -20,11 +20,15 @@ from gateway.wiring import live_gateway, open_reward
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What was found. `probes` says of each server whether it answers; empty when not asked."""
+    """What was found. `probes` says of each server whether it answers; empty when not asked.
+
+    `pruning` is what is in force: one that was asked for and is not allowed is among `remarks`.
+    """
 
     examples: Sequence[ExampleResult]
     remarks: Sequence[str]
     reward_revision: str | None
+    pruning: Pruning | None = None
     probes: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
     @property
@@ -48,6 +52,7 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
             }
         reward, selector = gateway.pipeline.reward, gateway.pipeline.selector
         revision = reward.revision if reward is not None else None
+        pruning = gateway.pipeline.pruning
         sets = gateway.guards.in_force
         examples = await run_examples(sets)
         remarks = [
@@ -58,7 +63,7 @@ async def preflight(settings: GatewaySettings, *, probe: bool = False) -> Prefli
         ]
         if reward is not None and _may_be_tried(settings, reward, probe=probe):
             remarks += [f"reward: {complaint}" for complaint in await trial(reward)]
-    found = Preflight(examples, remarks, revision, probes)
+    found = Preflight(examples, remarks, revision, pruning, probes)
     if found.failures:
         told = "\n".join(explained(result) for result in found.failures)
         raise ConfigurationError(f"examples of the policies fail:\n{told}")

@@ -3,7 +3,9 @@
 """`winnow serve` and `winnow check`."""
 
 import asyncio
+import logging
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,8 @@ from gateway.cli.output import DEFAULT_CONFIG, Bars, Config, console, errors, pr
 
 if TYPE_CHECKING:
     from gateway.config import GatewaySettings
+
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -26,7 +30,7 @@ def serve(
     from gateway import serving
     from gateway.config import load_settings
     from gateway.ledger.schema import upgrade
-    from gateway.preflight import preflight, reward_remarks
+    from gateway.preflight import preflight
 
     with told(), serving.ended_by_signals():
         settings = load_settings(config)
@@ -41,8 +45,8 @@ def serve(
             bars.pulse("Starting the engine")
             with serving.running_engines(settings, bars.report) as resolved:
                 bars.close()
-                for remark in asyncio.run(reward_remarks(resolved)):
-                    errors.print(f"[yellow]![/] {remark}", soft_wrap=True)
+                # A judge on a CPU takes a minute over its trial: nobody has to wait for that.
+                Thread(target=_try_reward, args=(resolved,), daemon=True).start()
                 _announce(settings, host, port)
                 try:
                     serving.run(resolved, listener, workers)
@@ -67,6 +71,12 @@ def check(
     console.print(f"[green]✓[/] {len(found.examples)} examples of the policies hold")
     if found.reward_revision:
         console.print(f"[green]✓[/] reward model {found.reward_revision}")
+    if (pruning := found.pruning) is not None:
+        console.print(
+            f"[green]✓[/] candidates are pruned to {pruning.keep} at {pruning.at_tokens} tokens: the "
+            "reward model was measured to judge beginnings well enough",
+            soft_wrap=True,
+        )
     for remark in found.remarks:
         console.print(f"[yellow]![/] {remark}", soft_wrap=True)
     for name, answers in found.probes.items():
@@ -76,6 +86,13 @@ def check(
             console.print(f"[yellow]![/] model {name}: its engine is started by serve, not probed")
     if not all(found.probes.values()):
         raise typer.Exit(1)
+
+
+def _try_reward(settings: "GatewaySettings") -> None:
+    from gateway.preflight import reward_remarks
+
+    for remark in asyncio.run(reward_remarks(settings)):
+        _log.warning("%s", remark)
 
 
 def _announce(settings: "GatewaySettings", host: str, port: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.config import GatewaySettings
 from gateway.preflight import Preflight, on_a_throw_away_ledger, preflight
+from gateway.pruning import Pruning
 from gateway.types import Conversation
 from reward_filters.cross_encoder import CrossEncoder
 
@@ -93,6 +94,14 @@ async def test_pruning_that_no_measurement_allows_is_off_and_says_so(tmp_path: P
     reward = {"use": "reward_filters.heuristics:Heuristics"}
     found = await checked(tmp_path, reward=reward, candidates={"prune": {}})
     assert any(r.startswith("candidates.prune is off: nobody measured") for r in found.remarks)
+    assert found.pruning is None
+
+
+async def test_pruning_that_a_measurement_allows_is_on(tmp_path: Path):
+    """The shipped model's card says how beginnings of 32 tokens go with whole answers."""
+    found = await checked(tmp_path, candidates={"prune": {"at_tokens": 32, "keep": 2}})
+    assert found.pruning == Pruning(32, 2)
+    assert found.remarks == []
 
 
 async def test_a_reward_server_that_is_started_later_is_not_missed(tmp_path: Path):

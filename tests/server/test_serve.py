@@ -135,6 +135,7 @@ JUDGED = """
 reward:
   use: reward_filters.llm_judge:LlmJudge
   engine: {kind: llamacpp, weights: smollm2-135m-instruct, parallel: 1, context: 2048}
+  orders: 1
   top_logprobs: 200
   min_mass: 0.000001
   timeout_s: 60
