@@ -94,7 +94,9 @@ def _remarks(settings: GatewaySettings, selector: Selector) -> list[str]:
             "log can't tell what another reward model or selector would have earned"
         )
     if settings.reward is None:
-        remarks.append("reward is off: the first answer that passes the policies is sent")
+        several = settings.candidates.n > 1
+        kept = f"; the {settings.candidates.n} are sampled for the ledger alone" if several else ""
+        remarks.append(f"reward is off: the first answer that passes the policies is sent{kept}")
     return remarks
 
 

@@ -1,8 +1,9 @@
 """Which draws go on after their beginnings have been compared.
 
 The beginnings are cut to the same number of characters, so that nothing is judged by how far it
-has come. Speculative rejection: Sun et al., arXiv:2410.20290. It pays only where the scores of
-beginnings say something about the scores of whole answers, which `winnow reward eval` measures.
+has come. A policy may block later what a beginning does not show yet. Speculative rejection: Sun et
+al., arXiv:2410.20290. It pays only where the scores of beginnings say something about the scores of
+whole answers, which `winnow reward eval` measures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,9 +44,9 @@ def why_not(pruning: Pruning, reward: RewardModel | None) -> str | None:
 def beginnings(candidates: Sequence[ScoredCandidate]) -> Mapping[int, str]:
     """By index, the beginning of each answer that is still in the race, all of one length."""
     running = [c.candidate for c in candidates if c.candidate.outcome == "censored"]
-    if not running:
+    length = min((len(c.text) for c in running), default=0)
+    if not length:  # nothing is at work, or one has only thought so far
         return {}
-    length = min(len(c.text) for c in running)
     texts = {c.index: c.text for c in running}
     texts |= {c.candidate.index: c.shown for c in candidates if c.eligible}
     return {index: texts[index][:length] for index in sorted(texts)}

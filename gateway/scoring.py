@@ -43,6 +43,10 @@ async def score(
             given = await reward.score(conversation, answers)
         failure = "malformed"
         return Scores(_checked(given, len(answers)))
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+        logger.warning("reward model %s failed: it cancels its own call", reward.revision)
     except TimeoutError:
         failure = "timeout"
         logger.warning("reward model %s gave no scores in time", reward.revision)
@@ -57,8 +61,13 @@ def acceptable(reward: RewardModel | None, score: float | None) -> float | None:
     """P(ok) of that score, where the reward model is calibrated and gives a probability."""
     if score is None or not isinstance(reward, Calibrated):
         return None
-    p_ok = reward.p_ok(score)
-    return p_ok if p_ok is not None and 0 <= p_ok <= 1 else None
+    try:
+        p_ok = reward.p_ok(score)
+        known = p_ok is not None and 0 <= p_ok <= 1
+    except Exception as error:  # noqa: BLE001  without it there is an answer all the same
+        logger.warning("reward model %s has no P(ok): %s", reward.revision, type(error).__name__)
+        return None
+    return p_ok if known else None
 
 
 def _checked(given: Sequence[float], expected: int) -> Sequence[float]:

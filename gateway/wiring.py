@@ -16,6 +16,7 @@ from gateway.config import (
     PoliciesSettings,
     UpstreamSettings,
 )
+from gateway.contest import Bounds
 from gateway.errors import ConfigurationError
 from gateway.guards import Guards
 from gateway.handoff import WebhookHandoff
@@ -29,7 +30,7 @@ from gateway.operations.in_flight import InFlight
 from gateway.operations.keys import KeyCache, KeyStore
 from gateway.operations.metrics import Metrics
 from gateway.operations.tokens import FeedbackTokens, load_or_create_secret
-from gateway.pipeline import Bounds, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.plugins import build_plugin
 from gateway.policy_store import PolicyStore
 from gateway.protocols import RewardModel, Selector, StopRule, Upstream
@@ -176,11 +177,12 @@ async def _enter(stack: AsyncExitStack, plugin: Any) -> None:
     Raises:
         ConfigurationError: the plug-in lacks a package of an extra, or files that it needs.
     """
+    name = type(plugin).__name__
     if isinstance(plugin, AbstractAsyncContextManager):
         try:
             await stack.enter_async_context(cast("AbstractAsyncContextManager[Any]", plugin))
         except (ImportError, OSError, ValueError) as error:
-            raise ConfigurationError(f"{type(plugin).__name__}: {error}") from error
+            raise ConfigurationError(f"{name}: {error}") from error
 
 
 def _caps(settings: GatewaySettings) -> Caps:

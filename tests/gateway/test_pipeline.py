@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from uuid_utils import uuid7
 
+from gateway.contest import Bounds
 from gateway.errors import (
     ContextLengthExceeded,
     GuardUnavailable,
@@ -22,7 +23,7 @@ from gateway.errors import (
 from gateway.guard import Guard
 from gateway.ledger.schema import upgrade
 from gateway.ledger.sql import SqlLedger
-from gateway.pipeline import Bounds, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.policy_files import Fallback
 from gateway.policy_sets import PolicyEntry, PolicySet
 from gateway.protocols import Plan, Progress
