@@ -11,6 +11,7 @@ no faster than its members one by one (docs/add-a-reward-model.md has the figure
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -74,11 +75,31 @@ class Template:
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class Calibration:
+    """P(acceptable) = sigmoid(slope * score + intercept)."""
+
+    slope: float
+    intercept: float
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class PrefixCorrelation:
+    """The lower bound of the correlation between the scores of an answer's first `tokens` and
+    of the whole; `tokens` is None where answers were cut at a share of their length.
+    """
+
+    low: float
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class Card:
     """What serving needs to know of a model. The file says more, for people."""
 
     name: str
     template: Template
+    calibration: Calibration | None = None
+    prefix_correlation: Sequence[PrefixCorrelation] = ()
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -113,6 +134,7 @@ class CrossEncoder:
                 raise ValueError(f"no reward model in {str(self.path)!r}: no {file.name!r}")
         card = TypeAdapter(Card).validate_json(files[2].read_bytes())
         limit = self.max_tokens or card.template.max_tokens
+        self._card = card
         self._template = replace(card.template, max_tokens=limit)
         self._revision = f"{card.name}@{_digest(files[:2], self._template)}"
         self._network: _Network | None = None
@@ -121,6 +143,30 @@ class CrossEncoder:
     def revision(self) -> str:
         """The card's name, with a hash over the weights, the tokenizer and the template."""
         return self._revision
+
+    def p_ok(self, score: float) -> float | None:
+        """The probability that an answer of that score is acceptable (rubric score of 6 or more).
+
+        None where the card has no calibration: the model was trained on choices alone.
+        """
+        fit = self._card.calibration
+        if fit is None:
+            return None
+        return (1 + math.tanh((fit.slope * score + fit.intercept) / 2)) / 2
+
+    def prefix_correlation(self, tokens: int) -> float | None:
+        """What may be relied on after `tokens` tokens of an answer: the lower bound, on the card,
+        of the correlation between the score so far and the score of the whole answer.
+
+        Tokens are this model's own. The largest measured cut that is not above `tokens` counts;
+        None where there is none.
+        """
+        measured = [
+            (c.tokens, c.low)
+            for c in self._card.prefix_correlation
+            if c.tokens is not None and c.tokens <= tokens
+        ]
+        return max(measured)[1] if measured else None
 
     async def __aenter__(self) -> Self:
         # Entered anew, a model may live in another event loop: the lock is made here.

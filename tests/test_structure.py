@@ -15,6 +15,7 @@ SOURCES = [
 
 # Where a file's claims are tested, if not in the test that mirrors it: by something more real.
 TESTED_ELSEWHERE = {
+    "gateway/alignment/reward_augmentation.py": "tests/train/test_reward_augmentation.py",
     "gateway/__main__.py": "tests/test_docs.py",
     "gateway/alignment/card.py": "tests/gateway/alignment/test_export.py",
     "gateway/alignment/dataset.py": "tests/gateway/alignment/test_export.py",

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.alignment.guard_data import HEADS, Head, LabelledText
-from gateway.alignment.reward_evaluation import Interval
+from gateway.alignment.interval import Floats, Interval, ratio
 from gateway.guard import example_subject
 from gateway.protocols import Policy
 from gateway.types import Conversation
 
-Floats = NDArray[np.float64]
 Guards = Mapping[Head, Policy]
 Told = Callable[[int, int], None]
 
@@ -170,10 +169,10 @@ def _figures(
     return Figures(
         positives=int(labels.sum()),
         negatives=int((~labels).sum()),
-        precision=_interval(right, right + wrong),
-        recall=_interval(right, right + missed),
-        false_positives=_interval(wrong, wrong + passed),
-        auc=_interval(areas, np.where(np.isnan(areas), 0.0, 1.0)),
+        precision=ratio(right, right + wrong),
+        recall=ratio(right, right + missed),
+        false_positives=ratio(wrong, wrong + passed),
+        auc=ratio(areas, np.where(np.isnan(areas), 0.0, 1.0)),
     )
 
 
@@ -200,13 +199,3 @@ def area(labels: NDArray[np.bool_], values: Floats) -> float:
     ends = np.cumsum(counts)
     ranks = (ends - (counts - 1) / 2)[ranks_of]
     return float((ranks[labels].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
-def _interval(numerators: Floats, denominators: Floats) -> Interval | None:
-    """The ratio of the first entries; the interval from those of the others that have one."""
-    if not denominators[0]:
-        return None
-    usable = denominators[1:] > 0
-    ratios = numerators[1:][usable] / denominators[1:][usable]
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return Interval(float(numerators[0] / denominators[0]), float(low), float(high))

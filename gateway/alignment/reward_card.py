@@ -10,11 +10,11 @@ from pydantic.dataclasses import dataclass
 from gateway.alignment.reward_evaluation import (
     Calibration,
     Figures,
-    Scored,
     calibrated,
     calibration_error,
     figures_by_slice,
 )
+from gateway.alignment.reward_prefix import PrefixCorrelation, PrefixScores, prefix_correlations
 from gateway.errors import ConfigurationError
 from gateway.types import JsonValue
 from reward_filters.cross_encoder import CARD_FILE, Template
@@ -49,6 +49,7 @@ class RewardCard:
     zero: float
     calibration: Calibration | None
     holdout: Holdout
+    prefix_correlation: Sequence[PrefixCorrelation] = ()
 
 
 _CARD = TypeAdapter(RewardCard)
@@ -76,8 +77,12 @@ def source(file: Path) -> Source:
         return Source(file.name, hashlib.file_digest(content, "sha256").hexdigest())
 
 
-def holdout(scored: Scored) -> tuple[Holdout, Calibration | None]:
-    """The figures of scores that were made without having seen the answers, and their fit."""
-    calibration = calibrated(scored)
-    error = None if calibration is None else calibration_error(scored, calibration)
-    return Holdout(len(scored), figures_by_slice(scored), error), calibration
+def holdout(
+    scored: Sequence[PrefixScores],
+) -> tuple[Holdout, Calibration | None, Sequence[PrefixCorrelation]]:
+    """The figures of scores that were made without having seen the answers, and their fits."""
+    whole = [(s.comparison, s.whole) for s in scored]
+    calibration = calibrated(whole)
+    error = None if calibration is None else calibration_error(whole, calibration)
+    figures = Holdout(len(whole), figures_by_slice(whole), error)
+    return figures, calibration, prefix_correlations(scored)

@@ -9,29 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
+from gateway.alignment.interval import Floats, Interval, ratio, resampled
 from gateway.alignment.reward_data import Answer, Comparison, Split, read_comparisons
+from gateway.alignment.reward_prefix import (
+    Place,
+    PrefixCorrelation,
+    PrefixScores,
+    prefix_correlations,
+    prefixes,
+)
 from gateway.protocols import RewardModel
 
-Floats = NDArray[np.float64]
 Scored = Sequence[tuple[Comparison, Sequence[float]]]
 
 # Parts of model names; "" is every model. An evaluation looks at the answers of those alone.
 SLICES: Mapping[str, str] = {"all": "", "qwen": "qwen", "qwen-0.5b": "0.5b"}
 OK_SCORE = 6.0
 _CLEAR_GAP = 2.0
-_RESAMPLES = 2000
 _BINS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,15 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """What `evaluate` found. `calibration_error` is the expected calibration error, 10 bins."""
+    """What `evaluate` found. `calibration_error` is the expected calibration error, 10 bins.
+
+    `prefix_correlation` is empty where no tokenizer said where answers are to be cut.
+    """
 
     revision: str
     slices: Mapping[str, Figures]
     calibration_error: float | None
+    prefix_correlation: Sequence[PrefixCorrelation] = ()
 
 
 async def evaluate(
@@ -79,18 +80,27 @@ async def evaluate(
     data: Sequence[Path],
     split: Split = "test",
     calibration: Calibration | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> EvaluationReport:
-    """Score every answer of the split and compare.
+    """Score every answer of the split and compare; with a `tokenizer`, their beginnings too.
 
     Raises:
         ConfigurationError: the data cannot be read or has nothing of that split.
     """
-    scored = [
-        (c, await model.score(c.conversation, [a.text for a in c.answers]))
-        for c in read_comparisons(data, split)
-    ]
+    measured = [await _scored(model, c, tokenizer) for c in read_comparisons(data, split)]
+    scored = [(m.comparison, m.whole) for m in measured]
     error = None if calibration is None else calibration_error(scored, calibration)
-    return EvaluationReport(model.revision, figures_by_slice(scored), error)
+    return EvaluationReport(
+        model.revision, figures_by_slice(scored), error, prefix_correlations(measured)
+    )
+
+
+async def _scored(
+    model: RewardModel, comparison: Comparison, tokenizer: Tokenizer | None
+) -> PrefixScores:
+    cut: Mapping[Place, str] = {} if tokenizer is None else prefixes(tokenizer, comparison)
+    texts = [*(a.text for a in comparison.answers), *cut.values()]
+    return PrefixScores.of(comparison, cut, await model.score(comparison.conversation, texts))
 
 
 def figures_by_slice(scored: Scored) -> Mapping[str, Figures]:
@@ -183,25 +193,13 @@ def _figures(table: Sequence[_Row]) -> Figures:
         ],
         dtype=np.float64,
     )
-    draws = np.random.default_rng(0).integers(len(sums), size=(_RESAMPLES, len(sums)))
-    totals = np.concatenate([sums.sum(0)[None], sums[draws].sum(1)])
-    right, pairs, clear, clear_pairs, rated, pick, random, best = totals.T
+    right, pairs, clear, clear_pairs, rated, pick, random, best = resampled(sums).T
     return Figures(
         conversations=len(sums),
-        pairs=_interval(right, pairs),
-        clear_pairs=_interval(clear, clear_pairs),
-        pick=_interval(pick, rated),
+        pairs=ratio(right, pairs),
+        clear_pairs=ratio(clear, clear_pairs),
+        pick=ratio(pick, rated),
         random=float(random[0] / rated[0]) if rated[0] else None,
         best=float(best[0] / rated[0]) if rated[0] else None,
-        gain=_interval(pick - random, best - random),
+        gain=ratio(pick - random, best - random),
     )
-
-
-def _interval(numerators: Floats, denominators: Floats) -> Interval | None:
-    """The ratio of the first entries; the interval from those of the others that have one."""
-    if not denominators[0]:
-        return None
-    usable = denominators[1:] > 0
-    ratios = numerators[1:][usable] / denominators[1:][usable]
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return Interval(float(numerators[0] / denominators[0]), float(low), float(high))

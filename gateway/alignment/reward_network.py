@@ -7,7 +7,7 @@
 
 import logging
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +20,28 @@ from onnxruntime.quantization import (  # pyright: ignore[reportMissingTypeStubs
 from torch import Tensor, nn
 from transformers import AutoModel
 
+from gateway.types import Conversation
+from reward_filters.cross_encoder import TOKENIZER_FILE, Template, load_tokenizer
+
 # Tensors of many different lengths make the allocator and oneDNN's cache of compiled kernels
 # grow; lengths rounded up keep both small.
 _LENGTH_STEP = 16
+_READ_AT_ONCE = 32
+
+Row = tuple[Sequence[int], Sequence[int]]
+"""The ids of a text's tokens, and the segment of each."""
+
+
+class Reader:
+    """Makes the network's input of what is to be read."""
+
+    def __init__(self, base: Path, template: Template) -> None:
+        self.tokenizer = load_tokenizer(base / TOKENIZER_FILE)
+        self._template = template
+
+    def __call__(self, readings: Sequence[tuple[Conversation, str]]) -> list[Row]:
+        found = [self._template.encode(self.tokenizer, c, answer) for c, answer in readings]
+        return [(tokens.ids, tokens.type_ids) for tokens in found]
 
 
 class RewardNetwork(nn.Module):
@@ -48,16 +67,20 @@ class RewardNetwork(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
         """Scores [batch] and logits of the flags [batch, flags], from three [batch, tokens]."""
+        pooled = self.dropout(self.pooled(ids, mask, types))
+        return self.score(pooled).squeeze(-1), self.flags(pooled)
+
+    def pooled(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        """The mean over the tokens, [batch, width]."""
         hidden = self.encoder(
             input_ids=ids, attention_mask=mask, token_type_ids=types
         ).last_hidden_state.float()
         weights = mask.unsqueeze(-1).float()
-        pooled = self.dropout((hidden * weights).sum(1) / weights.sum(1))
-        return self.score(pooled).squeeze(-1), self.flags(pooled)
+        return (hidden * weights).sum(1) / weights.sum(1)
 
 
-def padded(rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and segments, each [rows, longest], from (ids, segments) a row."""
+def padded(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids, mask and segments, each [rows, longest]."""
     longest = max(len(ids) for ids, _ in rows)
     longest = -(-longest // _LENGTH_STEP) * _LENGTH_STEP
     ids, mask, types = (torch.zeros(len(rows), longest, dtype=torch.long) for _ in range(3))
@@ -66,6 +89,32 @@ def padded(rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Tensor,
         mask[i, : len(row)] = 1
         types[i, : len(row)] = torch.tensor(segments)
     return ids, mask, types
+
+
+def scores(network: RewardNetwork, rows: Sequence[Row]) -> list[float]:
+    """The score of each row."""
+
+    def read(ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        return network(ids, mask, types)[0]
+
+    return _read(network, read, rows).tolist()
+
+
+def embeddings(network: RewardNetwork, rows: Sequence[Row]) -> Tensor:
+    """[rows, width], each of length 1: alike where the rows are, if the encoder is untrained."""
+    return nn.functional.normalize(_read(network, network.pooled, rows), dim=1)
+
+
+def _read(
+    network: RewardNetwork, read: Callable[[Tensor, Tensor, Tensor], Tensor], rows: Sequence[Row]
+) -> Tensor:
+    """What `read` gives for each row, rows of about one length together."""
+    network.eval()
+    order = sorted(range(len(rows)), key=lambda r: len(rows[r][0]))
+    parts = [order[k : k + _READ_AT_ONCE] for k in range(0, len(order), _READ_AT_ONCE)]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = [read(*padded([rows[r] for r in part])).float() for part in parts]
+    return torch.cat(found)[torch.tensor(order).argsort()]
 
 
 def export(network: RewardNetwork, file: Path) -> None:

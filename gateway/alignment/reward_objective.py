@@ -4,28 +4,28 @@
 # pyright: reportUnknownParameterType=false
 """What a reward model is trained to do: comparisons as tensors, and the loss over them.
 
-Four terms, each a mean, for scores s and rubric scores y of the answers to one conversation:
+Five terms, each a mean, for scores s and rubric scores y of the answers to one conversation:
 
 - pairwise (Bradley-Terry): -log sigmoid(s_i - s_j) for i better than j, weighted by the gap;
 - listwise: cross-entropy of softmax(s) against softmax(y / 0.7), the choice that matters;
 - pointwise: Huber loss of s against y - zero, so that scores mean the same in every conversation;
-- flags: binary cross-entropy of the second head.
+- flags: binary cross-entropy of the second head;
+- twins: the squared difference of two scores that should be the same.
 
 Pairs give the first term alone. Strangers (good answers to something else) are rated by nobody:
 they only lose against the good answers of a conversation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
 import torch.nn.functional as F  # noqa: N812  the name that every user of torch knows
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from gateway.alignment.reward_data import Comparison
-from reward_filters.cross_encoder import Template
+from gateway.types import Conversation
 
 FLAGS = (
     "off_topic",
@@ -44,16 +44,17 @@ _FLAG_WEIGHT = 0.5
 _HUBER_BETA = 2.0
 _GOOD = 4.0
 _STRANGER_GAP = 2.0
+_TWIN_WEIGHT = 2.0
 
-Row = tuple[Sequence[int], Sequence[int]]
+Reading = tuple[Conversation, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A comparison ready for the network: n answers."""
+    """A comparison to be learnt from: n answers, each to be read after a conversation."""
 
     comparison: Comparison
-    rows: tuple[Row, ...]
+    readings: tuple[Reading, ...]
     targets: Tensor
     """[n] rubric scores; NaN where there is none."""
     flags: Tensor
@@ -62,18 +63,11 @@ class Item:
     """[n, n]: how much it counts that i scores above j."""
     focus: tuple[bool, ...]
     good: tuple[bool, ...]
-
-    @property
-    def longest(self) -> int:
-        return max(len(ids) for ids, _ in self.rows)
+    twins: tuple[tuple[int, int], ...] = ()
+    """Pairs of answers that are worth the same."""
 
 
-def encoded(tokenizer: Tokenizer, template: Template, comparison: Comparison, text: str) -> Row:
-    tokens = template.encode(tokenizer, comparison.conversation, text)
-    return tokens.ids, tokens.type_ids
-
-
-def item(tokenizer: Tokenizer, template: Template, comparison: Comparison, focus: str) -> Item:
+def item(comparison: Comparison, focus: str) -> Item:
     """`focus` is part of the name of the models whose answers must be told apart; "" for none."""
     answers = comparison.answers
     focused = tuple(bool(focus) and focus in a.model for a in answers)
@@ -85,7 +79,7 @@ def item(tokenizer: Tokenizer, template: Template, comparison: Comparison, focus
     preferred = {better for better, _, _ in comparison.pairs}
     return Item(
         comparison=comparison,
-        rows=tuple(encoded(tokenizer, template, comparison, a.text) for a in answers),
+        readings=tuple((comparison.conversation, a.text) for a in answers),
         targets=torch.tensor([nan if a.score is None else a.score for a in answers]),
         flags=torch.tensor(
             [[nan if a.score is None else float(f in a.flags) for f in FLAGS] for a in answers]
@@ -104,10 +98,10 @@ def thinned(whole: Item, others_kept: int, rng: Random) -> Item:
     if not any(whole.focus) or len(others) <= others_kept:
         return whole
     dropped = rng.sample(others, len(others) - others_kept)
-    kept = [i for i in range(len(whole.rows)) if i not in dropped]
+    kept = [i for i in range(len(whole.readings)) if i not in dropped]
     return Item(
         comparison=whole.comparison,
-        rows=tuple(whole.rows[i] for i in kept),
+        readings=tuple(whole.readings[i] for i in kept),
         targets=whole.targets[kept],
         flags=whole.flags[kept],
         weights=whole.weights[kept][:, kept],
@@ -116,16 +110,27 @@ def thinned(whole: Item, others_kept: int, rng: Random) -> Item:
     )
 
 
-def with_stranger(whole: Item, stranger: Row) -> Item:
+def with_stranger(whole: Item, stranger: Reading) -> Item:
     """The item with one more answer, which is to lose against the good ones."""
-    n = len(whole.rows)
+    return _joined(whole, stranger, [_STRANGER_GAP if good else 0.0 for good in whole.good])
+
+
+def with_twin(whole: Item, index: int, twin: Reading) -> Item:
+    """The item with one more answer, which is worth as much as the one at `index`."""
+    joined = _joined(whole, twin, [0.0] * len(whole.good))
+    return replace(joined, twins=(*whole.twins, (index, len(whole.readings))))
+
+
+def _joined(whole: Item, reading: Reading, losing: Sequence[float]) -> Item:
+    """The item with an answer that nobody rated; `losing` says how much it counts against each."""
+    n = len(whole.readings)
     weights = torch.zeros(n + 1, n + 1)
     weights[:n, :n] = whole.weights
-    weights[:n, n] = torch.tensor([_STRANGER_GAP if good else 0.0 for good in whole.good])
+    weights[:n, n] = torch.tensor(losing)
     nan = float("nan")
-    return Item(
-        comparison=whole.comparison,
-        rows=(*whole.rows, stranger),
+    return replace(
+        whole,
+        readings=(*whole.readings, reading),
         targets=torch.cat([whole.targets, torch.tensor([nan])]),
         flags=torch.cat([whole.flags, torch.full((1, len(FLAGS)), nan)]),
         weights=weights,
@@ -136,7 +141,7 @@ def with_stranger(whole: Item, stranger: Row) -> Item:
 
 def loss(scores: Tensor, flags: Tensor, items: Sequence[Item], zero: float) -> Tensor:
     """The loss of a step: `scores` [answers of all items], `flags` [answers, flags]."""
-    parts = scores.split([len(i.rows) for i in items])
+    parts = scores.split([len(i.readings) for i in items])
     targets = torch.cat([i.targets for i in items])
     focus = torch.tensor([f for i in items for f in i.focus])
     return (
@@ -144,6 +149,7 @@ def loss(scores: Tensor, flags: Tensor, items: Sequence[Item], zero: float) -> T
         + _LIST_WEIGHT * _listwise(parts, items)
         + _pointwise(scores, targets - zero, focus)
         + _FLAG_WEIGHT * _flagwise(flags, torch.cat([i.flags for i in items]))
+        + _TWIN_WEIGHT * _twinwise(parts, items)
     )
 
 
@@ -182,3 +188,8 @@ def _flagwise(logits: Tensor, wanted: Tensor) -> Tensor:
     if not bool(rated.any()):
         return torch.zeros(())
     return F.binary_cross_entropy_with_logits(logits[rated], wanted[rated])
+
+
+def _twinwise(parts: Sequence[Tensor], items: Sequence[Item]) -> Tensor:
+    apart = [s[a] - s[b] for s, i in zip(parts, items, strict=True) for a, b in i.twins]
+    return torch.stack(apart).square().mean() if apart else torch.zeros(())

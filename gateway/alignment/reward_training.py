@@ -24,19 +24,21 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from gateway.alignment import reward_network, reward_objective
+from gateway.alignment import reward_augmentation, reward_network, reward_objective
+from gateway.alignment.reward_augmentation import Strangers
 from gateway.alignment.reward_card import RewardCard, holdout, source, write_card
 from gateway.alignment.reward_data import Comparison, fold, read_comparisons
-from gateway.alignment.reward_objective import FLAGS, Item, Row
+from gateway.alignment.reward_network import Reader, Row
+from gateway.alignment.reward_objective import FLAGS, Item
+from gateway.alignment.reward_prefix import PrefixScores, prefixes
 from gateway.errors import ConfigurationError
-from reward_filters.cross_encoder import MODEL_FILE, TOKENIZER_FILE, Template, load_tokenizer
+from reward_filters.cross_encoder import MODEL_FILE, TOKENIZER_FILE, Template
 
 BASE_WEIGHTS = "model.safetensors"
 _WARM_UP = 0.1
 _BATCHES_SORTED_TOGETHER = 8
-_SCORED_AT_ONCE = 32
 _LARGEST_GRADIENT = 1.0
-_STRANGER_SCORE = 5.0
+_PASSES = 2
 
 State = Mapping[str, Tensor]
 
@@ -46,8 +48,10 @@ class TrainingSettings:
     """`base` is a folder with a BERT encoder: `config.json`, `model.safetensors`, `tokenizer.json`.
 
     `focus` is part of the name of the models whose answers are to be told apart (`model` of a
-    candidate): pairs of two of them count double. `strangers` is how often a conversation gets a
-    good answer to another one, which is to lose.
+    candidate): pairs of two of them count double. `strangers` and `introductions` are the
+    shares of conversations that `reward_augmentation` changes in that way, `similar` the share of
+    the strangers that answer a similar question. The defaults made the shipped model; its README
+    says what others gain and cost.
     """
 
     base: Path
@@ -63,6 +67,8 @@ class TrainingSettings:
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     strangers: Annotated[float, Field(ge=0, le=1)] = 0.3
+    similar: Annotated[float, Field(ge=0, le=1)] = 0.0
+    introductions: Annotated[float, Field(ge=0, le=1)] = 0.0
     others: Annotated[int, Field(ge=0)] = 2
     seed: int = 0
 
@@ -84,7 +90,7 @@ class Member:
 
     fold: int
     state: State
-    scores: tuple[tuple[Comparison, tuple[float, ...]], ...]
+    scores: tuple[PrefixScores, ...]
 
 
 Report = Callable[[Progress], None]
@@ -109,10 +115,7 @@ def prepare(data: Sequence[Path], settings: TrainingSettings) -> tuple[tuple[Ite
         raise ConfigurationError(
             f"{len(comparisons)} conversations are too few for {settings.folds} folds"
         )
-    tokenizer = load_tokenizer(settings.base / TOKENIZER_FILE)
-    items = tuple(
-        reward_objective.item(tokenizer, settings.template, c, settings.focus) for c in comparisons
-    )
+    items = tuple(reward_objective.item(c, settings.focus) for c in comparisons)
     scores = [a.score for c in comparisons for a in c.answers if a.score is not None]
     return items, sum(scores) / len(scores) if scores else 0.0
 
@@ -127,35 +130,29 @@ def fit(
     seen = [i for i in items if fold(i.comparison, settings.folds) != held_out]
     unseen = [i for i in items if fold(i.comparison, settings.folds) == held_out]
     rng = Random(f"{settings.seed}/{held_out}")
+    reader = Reader(settings.base, settings.template)
     steps = math.ceil(len(seen) / settings.conversations_per_step) * settings.epochs
     optimizer = _optimizer(network, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rates(steps))
-    strangers = _Strangers(seen, settings, rng)
+    augmented = _Augmented(settings, seen, reader, network, rng)
     network.train()
     losses: list[float] = []
     for step, batch in enumerate(_batches(seen, settings, rng), 1):
-        drawn = [strangers.join(reward_objective.thinned(i, settings.others, rng)) for i in batch]
-        losses.append(_step(network, optimizer, drawn, zero))
+        losses.append(_step(network, optimizer, [augmented(i) for i in batch], reader, zero))
         schedule.step()
         recent = losses[-math.ceil(steps / settings.epochs) :]
         report(Progress(held_out + 1, settings.folds, step, steps, sum(recent) / len(recent)))
-    scores = tuple((i.comparison, s) for i, s in zip(unseen, score(network, unseen), strict=True))
+    scores = tuple(_held_out(network, reader, i.comparison) for i in unseen)
     return Member(held_out, {k: v.detach() for k, v in network.state_dict().items()}, scores)
 
 
-def score(network: reward_network.RewardNetwork, items: Sequence[Item]) -> list[tuple[float, ...]]:
-    """The network's scores of each item's answers."""
-    network.eval()
-    rows = [row for i in items for row in i.rows]
-    order = sorted(range(len(rows)), key=lambda r: len(rows[r][0]))
-    found: dict[int, float] = {}
-    with torch.inference_mode():
-        for start in range(0, len(order), _SCORED_AT_ONCE):
-            part = order[start : start + _SCORED_AT_ONCE]
-            scores, _ = network(*reward_network.padded([rows[r] for r in part]))
-            found.update(zip(part, scores.tolist(), strict=True))
-    flat = iter(range(len(rows)))
-    return [tuple(found[next(flat)] for _ in i.rows) for i in items]
+def _held_out(
+    network: reward_network.RewardNetwork, reader: Reader, comparison: Comparison
+) -> PrefixScores:
+    cut = prefixes(reader.tokenizer, comparison)
+    texts = [*(a.text for a in comparison.answers), *cut.values()]
+    rows = reader([(comparison.conversation, text) for text in texts])
+    return PrefixScores.of(comparison, cut, reward_network.scores(network, rows))
 
 
 def assemble(
@@ -171,7 +168,7 @@ def assemble(
     out.mkdir(parents=True, exist_ok=True)
     reward_network.export(network, out / MODEL_FILE)
     copyfile(settings.base / TOKENIZER_FILE, out / TOKENIZER_FILE)
-    figures, calibration = holdout([pair for m in members for pair in m.scores])
+    figures, calibration, prefix = holdout([s for m in members for s in m.scores])
     chosen = TypeAdapter(TrainingSettings).dump_python(
         settings, mode="json", exclude={"base", "name", "template"}
     )
@@ -183,6 +180,7 @@ def assemble(
         settings=chosen,
         zero=zero,
         calibration=calibration,
+        prefix_correlation=prefix,
         holdout=figures,
     )
     write_card(out, card)
@@ -197,31 +195,32 @@ def averaged(states: Sequence[State]) -> State:
     }
 
 
-class _Strangers:
-    """Good answers to other conversations, tokenised with this one."""
+class _Augmented:
+    """An item as it is met in one epoch."""
 
-    def __init__(self, items: Sequence[Item], settings: TrainingSettings, rng: Random) -> None:
-        self._pool = [
-            (i.comparison, a.text)
-            for i in items
-            for a in i.comparison.answers
-            if a.score is not None and a.score >= _STRANGER_SCORE
-        ]
-        self._tokenizer = load_tokenizer(settings.base / TOKENIZER_FILE)
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        items: Sequence[Item],
+        reader: Reader,
+        network: reward_network.RewardNetwork,
+        rng: Random,
+    ) -> None:
+        questions = [(i.comparison.conversation, "") for i in items]
+        self._strangers = Strangers(
+            items, reward_network.embeddings(network, reader(questions)), rng
+        )
         self._settings = settings
         self._rng = rng
 
-    def join(self, item: Item) -> Item:
-        if not self._pool or not any(item.good) or self._rng.random() >= self._settings.strangers:
-            return item
-        source, text = self._rng.choice(self._pool)
-        if source.conversation == item.comparison.conversation:
-            return item
-        return reward_objective.with_stranger(item, self._row(item.comparison, text))
-
-    def _row(self, comparison: Comparison, text: str) -> Row:
-        template = self._settings.template
-        return reward_objective.encoded(self._tokenizer, template, comparison, text)
+    def __call__(self, item: Item) -> Item:
+        settings, rng = self._settings, self._rng
+        item = reward_objective.thinned(item, settings.others, rng)
+        if rng.random() < settings.strangers:
+            item = self._strangers.join(item, similar=rng.random() < settings.similar)
+        if rng.random() < settings.introductions:
+            item = reward_augmentation.introduced(item, rng)
+        return item
 
 
 def _batches(
@@ -234,27 +233,42 @@ def _batches(
         shuffled = rng.sample(items, len(items))
         batches: list[Sequence[Item]] = []
         for start in range(0, len(shuffled), block):
-            alike = sorted(shuffled[start : start + block], key=lambda i: i.longest)
+            alike = sorted(shuffled[start : start + block], key=_length)
             batches += [alike[k : k + size] for k in range(0, len(alike), size)]
         rng.shuffle(batches)
         yield from batches
+
+
+def _length(item: Item) -> int:
+    return max(len(answer) for _, answer in item.readings)
 
 
 def _step(
     network: reward_network.RewardNetwork,
     optimizer: torch.optim.Optimizer,
     items: Sequence[Item],
+    reader: Reader,
     zero: float,
 ) -> float:
-    rows = [row for i in items for row in i.rows]
-    with torch.autocast("cpu", torch.bfloat16):
-        scores, flags = network(*reward_network.padded(rows))
-    loss = reward_objective.loss(scores.float(), flags.float(), items, zero)
+    scores, flags = _forward(network, reader([r for i in items for r in i.readings]))
+    loss = reward_objective.loss(scores, flags, items, zero)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
     optimizer.step()
     optimizer.zero_grad()
     return float(loss.detach())
+
+
+def _forward(network: reward_network.RewardNetwork, rows: Sequence[Row]) -> tuple[Tensor, Tensor]:
+    """The network's outputs, short rows and long ones read apart: less of it is padding."""
+    order = sorted(range(len(rows)), key=lambda r: len(rows[r][0]))
+    size = math.ceil(len(order) / _PASSES)
+    parts = [order[start : start + size] for start in range(0, len(order), size)]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = [network(*reward_network.padded([rows[r] for r in part])) for part in parts]
+    back = torch.tensor(order).argsort()
+    scores, flags = (torch.cat(outputs).float()[back] for outputs in zip(*found, strict=True))
+    return scores, flags
 
 
 def _rates(steps: int) -> Callable[[int], float]:

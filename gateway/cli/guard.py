@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.alignment.guard_data import LabelledText
     from gateway.alignment.guard_report import GuardReport
     from gateway.alignment.guard_training import Progress, TrainingSettings
-    from gateway.alignment.reward_evaluation import Interval
+    from gateway.alignment.interval import Interval
 
 Data = Annotated[
     Path | None, typer.Option(help="Labelled texts, packed; without it, the shipped ones.")

@@ -15,6 +15,8 @@ from gateway.cli.output import AsJson, Bars, console, print_json, told
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from gateway.alignment.interval import Interval
     from gateway.alignment.reward_evaluation import Calibration, EvaluationReport
     from gateway.alignment.reward_training import Progress
@@ -37,8 +39,8 @@ def train(
     base: Annotated[
         Path | None, typer.Option(help="A folder with another encoder than all-MiniLM-L6-v2.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 2,
-    folds: Annotated[int, typer.Option(min=2)] = 4,
+    epochs: Annotated[int, typer.Option(min=1)] = 4,
+    folds: Annotated[int, typer.Option(min=2)] = 5,
 ) -> None:
     """Fine-tune a cross-encoder on comparisons (needs the extra `train`)."""
     from gateway.alignment.reward_base import fetch_base
@@ -99,6 +101,8 @@ def evaluate(
         return
     if report is not None:
         console.print(_comparison_table(report))
+        if report.prefix_correlation:
+            console.print(_prefix_table(report))
     if votes is not None:
         console.print(advice_tables(votes))
 
@@ -155,8 +159,29 @@ async def _evaluated(
         if isinstance(model, AbstractAsyncContextManager):
             opened = cast("AbstractAsyncContextManager[Any]", model)
             await stack.enter_async_context(opened)
-        report = await evaluate(model, data, calibration=calibration) if data else None
+        if not data:
+            return model.revision, None
+        report = await evaluate(model, data, "test", calibration, _tokenizer(model))
         return model.revision, report
+
+
+def _tokenizer(model: "RewardModel") -> "Tokenizer | None":
+    """What counts the tokens of an answer's beginning: only a cross-encoder's own is at hand."""
+    from reward_filters.cross_encoder import TOKENIZER_FILE, CrossEncoder, load_tokenizer
+
+    return load_tokenizer(model.path / TOKENIZER_FILE) if isinstance(model, CrossEncoder) else None
+
+
+def _prefix_table(report: "EvaluationReport") -> Table:
+    table = Table(
+        "beginning", "answers", "with the score of the whole", "with the rating",
+        title="correlation of an answer's beginning, within a conversation and a model",
+    )  # fmt: skip
+    for found in report.prefix_correlation:
+        cut = f"{found.tokens} tokens" if found.share is None else f"{found.share:.0%}"
+        whole = f"{found.correlation:.2f} ({found.low:.2f} to {found.high:.2f})"
+        table.add_row(cut, str(found.answers), whole, _shown(found.rubric))
+    return table
 
 
 def _shown(interval: "Interval | None") -> str:

@@ -73,8 +73,8 @@ def check(
         console.print(f"[green]✓[/] reward model {found.reward_revision}")
     if (pruning := found.pruning) is not None:
         console.print(
-            f"[green]✓[/] candidates are pruned to {pruning.keep} at {pruning.at_tokens} tokens: the "
-            "reward model was measured to judge beginnings well enough",
+            f"[green]✓[/] candidates are pruned to {pruning.keep} at {pruning.at_tokens} tokens: "
+            "the reward model was measured to judge beginnings well enough",
             soft_wrap=True,
         )
     for remark in found.remarks:

@@ -32,7 +32,6 @@ from reward_filters.cross_encoder import (
     TOKENIZER_FILE,
     CrossEncoder,
     Template,
-    load_tokenizer,
 )
 
 pytestmark = [
@@ -85,6 +84,8 @@ def settings(base: Path) -> TrainingSettings:
         learning_rate=3e-3,
         head_learning_rate=3e-3,
         layer_decay=1.0,
+        similar=0.5,
+        introductions=0.5,
     )
 
 
@@ -110,11 +111,11 @@ async def test_the_exported_model_scores_as_the_network_did(
     items, zero = prepare([data], settings)
     member = fit(items, zero, 0, settings, lambda _: None)
     assemble([member], [data], zero, tmp_path, settings)
-    before = [score for _, scores in member.scores for score in scores]
+    before = [score for found in member.scores for score in found.whole]
     async with CrossEncoder(path=tmp_path) as model:
         after = [
             score
-            for c, _ in member.scores
+            for c in [found.comparison for found in member.scores]
             for score in await model.score(c.conversation, [a.text for a in c.answers])
         ]
     errors = torch.tensor(before) - torch.tensor(after)
@@ -167,14 +168,12 @@ def rated(*scores: float | None, model: str = "qwen") -> Comparison:
 
 
 @pytest.mark.parametrize("scores", [(8.0, 2.0, 5.0), (None, None)])
-def test_the_right_order_has_the_smaller_loss(base: Path, scores: tuple[float | None, ...]) -> None:
+def test_the_right_order_has_the_smaller_loss(scores: tuple[float | None, ...]) -> None:
     """For rated answers, and for a pair of which only the choice is known."""
     comparison = rated(*scores)
     if scores[0] is None:
         comparison = Comparison(comparison.conversation, comparison.answers, ((0, 1, 2.0),))
-    item = reward_objective.item(
-        load_tokenizer(base / TOKENIZER_FILE), Template(), comparison, "qwen"
-    )
+    item = reward_objective.item(comparison, "qwen")
     flags = torch.zeros(len(scores), len(reward_objective.FLAGS))
     right = torch.tensor([3.0, -3.0, 0.0][: len(scores)])
     good = reward_objective.loss(right, flags, [item], 5.0)
@@ -182,18 +181,26 @@ def test_the_right_order_has_the_smaller_loss(base: Path, scores: tuple[float | 
     assert good < bad
 
 
-def test_a_stranger_only_loses_against_good_answers(base: Path) -> None:
+def test_a_stranger_only_loses_against_good_answers() -> None:
     """Nobody rated it: it must not pull the score of a bad answer up or down."""
-    item = reward_objective.item(
-        load_tokenizer(base / TOKENIZER_FILE), Template(), rated(8.0, 1.0), "qwen"
-    )
-    joined = reward_objective.with_stranger(item, item.rows[0])
+    item = reward_objective.item(rated(8.0, 1.0), "qwen")
+    joined = reward_objective.with_stranger(item, item.readings[0])
     assert joined.weights[:, 2].tolist() == [2.0, 0.0, 0.0]
     assert joined.weights[2].tolist() == [0.0, 0.0, 0.0]
     assert joined.targets[2].isnan()
 
 
-def test_thinning_keeps_every_answer_in_focus(base: Path) -> None:
+def test_twins_with_different_scores_have_a_loss() -> None:
+    """They are worth the same; and beside that, a twin competes with nobody."""
+    item = reward_objective.item(rated(8.0, 1.0), "qwen")
+    joined = reward_objective.with_twin(item, 1, item.readings[1])
+    flags = torch.zeros(3, len(reward_objective.FLAGS))
+    alike = reward_objective.loss(torch.tensor([2.0, -2.0, -2.0]), flags, [joined], 5.0)
+    apart = reward_objective.loss(torch.tensor([2.0, -2.0, 1.0]), flags, [joined], 5.0)
+    assert apart - alike == pytest.approx(2 * 9.0)
+
+
+def test_thinning_keeps_every_answer_in_focus() -> None:
     """The others are only there to widen the range."""
     comparison = rated(1.0, 2.0, 3.0, 4.0, 5.0)
     mixed = Comparison(
@@ -204,7 +211,7 @@ def test_thinning_keeps_every_answer_in_focus(base: Path) -> None:
         ),
         comparison.pairs,
     )
-    item = reward_objective.item(load_tokenizer(base / TOKENIZER_FILE), Template(), mixed, "qwen")
+    item = reward_objective.item(mixed, "qwen")
     thin = reward_objective.thinned(item, 2, Random(1))
     assert thin.focus == (True, True, False, False)
     assert thin.weights.shape == (4, 4)

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.alignment.reward_card import holdout, read_card, source, write_card
 from gateway.alignment.reward_data import Answer, Comparison
+from gateway.alignment.reward_prefix import CUTS, PrefixScores
 from gateway.errors import ConfigurationError
 from gateway.types import Conversation
 from reward_filters.cross_encoder import SHIPPED_WEIGHTS
@@ -45,7 +46,10 @@ def test_a_missing_or_broken_card_is_named(tmp_path: Path, content: bytes | None
 def test_unrated_pairs_give_figures_and_no_calibration() -> None:
     """Choices alone do not say how good an answer is."""
     pair = Comparison(Conversation(()), (Answer("a"), Answer("b")), ((0, 1, 2.0),))
-    figures, calibration = holdout([(pair, [1.0, 0.0])])
+    scores = PrefixScores(pair, [1.0, 0.0], {(CUTS[0], 0): 1.0, (CUTS[0], 1): 0.5})
+    figures, calibration, [prefix] = holdout([scores])
     assert figures.slices["all"].pairs is not None
     assert figures.conversations == 1
     assert calibration is None
+    assert prefix.correlation == pytest.approx(1)
+    assert prefix.rubric is None
