@@ -177,7 +177,7 @@ async def judged(weights: str, on: Material) -> Row:
             "api_key": engine.api_key,
             "model": "judge",
             "concurrency": 2,
-            "timeout_s": 600,
+            "request_timeout_s": 600,
         }
         async with opened("reward_filters.llm_judge:LlmJudge", options) as judge:
             print(f"{weights} as judge ...", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.engines.settings import EngineSettings
 from gateway.environment import substituted
@@ -194,6 +195,9 @@ class GatewaySettings(Settings):
     api: ApiSettings = ApiSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitsSettings = LimitsSettings()
+    folder: SkipJsonSchema[Path] = Path()
+    """Where relative paths in plug-ins' options begin: the config's own folder, and no key of it.
+    A field, so that it comes along to the workers."""
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
@@ -210,6 +214,8 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Ga
         raise ConfigurationError(f"{path}: not valid YAML: it is not UTF-8") from None
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: the top level must be a mapping with the key 'models'")
+    if "folder" in raw:
+        raise ConfigurationError(f"{path}: folder: unknown key")
     try:
         settings = GatewaySettings.model_validate(substituted(raw, environment, str(path)))
     except ValidationError as error:
@@ -223,7 +229,7 @@ def _anchored(settings: GatewaySettings, folder: Path) -> GatewaySettings:
     policies = settings.policies
     if policies.folder is not None:
         policies = policies.model_copy(update={"folder": folder / policies.folder})
-    return settings.model_copy(update={"ledger": ledger, "policies": policies})
+    return settings.model_copy(update={"ledger": ledger, "policies": policies, "folder": folder})
 
 
 def _explained(path: Path, error: ValidationError) -> str:

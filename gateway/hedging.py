@@ -13,6 +13,7 @@ from statistics import quantiles
 _REMEMBERED = 512
 _ENOUGH = 64
 _SAVED = 4.0
+_LEAST_MS = 50.0
 
 
 @dataclass(slots=True)
@@ -37,8 +38,8 @@ class Hedging:
     """What is known of one model's silences, and the ration of spares.
 
     A draw is a straggler when it has been silent `times` as long as 95 % of the silences of its
-    kind (before the first token, or between two), and for `least_ms`. Every draw earns `share` of
-    a spare, of which a few may be saved; 0 gives none, ever.
+    kind (before the first token, or between two), and for `least_ms`, never under 50 ms. Every
+    draw earns `share` of a spare, of which a few may be saved; 0 gives none, ever.
     """
 
     share: float = 0.02
@@ -57,7 +58,7 @@ class Hedging:
         if self._earned < 1:
             return inf
         usual = self.between if begun else self.before_first
-        return max(self.times * usual.p95_ms, self.least_ms)
+        return max(self.times * usual.p95_ms, self.least_ms, _LEAST_MS)
 
     def spent(self) -> None:
         """A spare was started."""

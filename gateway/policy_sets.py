@@ -66,7 +66,8 @@ class PolicySet:
 def load_policy_set(path: Path, environment: Mapping[str, str] = os.environ) -> PolicySet:
     """Read, check and build the policy set in a file; its name is the file's stem.
 
-    `${NAME}` in the options and the handoff is that environment variable.
+    `${NAME}` in the options and the handoff is that environment variable. Relative paths among
+    the options are taken from the file's folder.
 
     Raises:
         ConfigurationError: naming the file, the line, the key's path and what is wrong there.
@@ -74,7 +75,8 @@ def load_policy_set(path: Path, environment: Mapping[str, str] = os.environ) -> 
     file = read_policy_file(path)
     content = file.content
     entries = tuple(
-        _build(entry, environment, file.place(i)) for i, entry in enumerate(content.policies)
+        _build(entry, environment, file.place(i), path.parent)
+        for i, entry in enumerate(content.policies)
     )
     return PolicySet(
         name=path.stem,
@@ -109,9 +111,11 @@ async def _open(entry: PolicyEntry, policy_set: str, stack: AsyncExitStack) -> N
         raise ConfigurationError(f"{where}: {type(error).__name__}: {error}") from error
 
 
-def _build(entry: EntryFile, environment: Mapping[str, str], place: str) -> PolicyEntry:
+def _build(
+    entry: EntryFile, environment: Mapping[str, str], place: str, folder: Path
+) -> PolicyEntry:
     options = substituted(dict(entry.options), environment, f"{place}: options")
-    policy = build_plugin(entry.use, options, place, Policy)
+    policy = build_plugin(entry.use, options, place, Policy, folder)
     return PolicyEntry(
         name=entry.name,
         policy=policy,

@@ -158,8 +158,8 @@ class Plan:
 
     More than are running starts some, 0 ends the sampling and cancels those that run, and any
     number between leaves things as they are. The rule is asked again whenever a draw has ended,
-    and at the latest at `ask_at_ms` or when `ask_at_tokens` have been sampled. `reason` says in a
-    word or two why it stops.
+    and at the latest at `ask_at_ms` or when `ask_at_tokens` have been sampled. `reason` is a
+    constant of the rule, a word or two on why it stops: it becomes a metric's label, never a text.
     """
 
     draws: int

@@ -104,7 +104,9 @@ async def _scores(
 
 
 def _as_numbers(pairs: Sequence[Sequence[float]]) -> Sequence[str]:
-    if all(0 < score < 1 for scores in pairs for score in scores):
+    every = [score for scores in pairs for score in scores]
+    # A saturated sigmoid is exactly 1. Noughts and ones alone are a rule's marks, or a constant.
+    if all(0 <= score <= 1 for score in every) and any(0 < score < 1 for score in every):
         return ["all its scores look like probabilities (0 to 1): raw scores (logits) are wanted"]
     return []
 

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
+_CLOSING_S = 1.0  # longer than this nobody waits for a call that was cancelled
+
 
 class Stopwatch:
     """Milliseconds since the request arrived, on a clock that never jumps."""
@@ -48,8 +50,14 @@ class _Draw:
 
     @property
     def running(self) -> bool:
-        at_work = self.task is not None and not self.task.done()
+        task = self.task
+        at_work = task is not None and not task.done() and not task.cancelling()
         return at_work and self.candidate.outcome == "censored"
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of its text has come, though its call may go on."""
+        return self.candidate.finish_reason is not None
 
     @property
     def open(self) -> bool:
@@ -71,13 +79,14 @@ class _Draw:
         if fragment.text:
             self.pieces.append(fragment.text)
             self.heard_ms = now_ms
-        # Servers that count do so from the beginning of the answer.
+        # Servers that count do so from the beginning of the answer; no count takes tokens back.
         counted = fragment.completion_tokens
+        tokens = self.tokens + fragment.tokens if counted is None else max(self.tokens, counted)
         self.candidate = replace(
             candidate,
             finish_reason=fragment.finish_reason or candidate.finish_reason,
             prompt_tokens=fragment.prompt_tokens or candidate.prompt_tokens,
-            completion_tokens=self.tokens + fragment.tokens if counted is None else counted,
+            completion_tokens=tokens,
             first_token_ms=candidate.first_token_ms or (now_ms if fragment.text else None),
         )
 
@@ -165,13 +174,18 @@ class Race:
                 return found
             now = self._watch.ms()
             spent = now >= until_ms or self.tokens >= until_tokens
-            if spent or not self.running or self.reached(checkpoint):
+            if spent:
+                # What is whole is not lost because its call did not end, or ended badly.
+                self._end([d for d in self._draws if d.running and d.whole], "finished")
+                return await self._settled()
+            if not self.running or self.reached(checkpoint):
                 return []
             await self._wait(min(until_ms, self._hedge(conversation, now)) - now)
 
     def reached(self, checkpoint: float) -> bool:
         """Whether every draw at work has so many tokens."""
-        return all(draw.tokens >= checkpoint for draw in self._draws if draw.running)
+        at_work = [draw for draw in self._draws if draw.running and not draw.whole]
+        return bool(at_work) and all(draw.tokens >= checkpoint for draw in at_work)
 
     async def keep(self, indices: Collection[int]) -> None:
         """Cancel every other draw at work."""
@@ -194,6 +208,7 @@ class Race:
     def _begin(self, conversation: Conversation, draws: Sequence[_Draw]) -> None:
         # Not a task group: the draws outlive the calls that start them and wait for them.
         task = asyncio.create_task(self._run(conversation, draws))  # noqa: TID251
+        task.add_done_callback(_tell_of_mistake)
         for draw in draws:
             draw.task = task
 
@@ -207,26 +222,37 @@ class Race:
             self._end(draws, "finished")
         except UpstreamFailure as failure:
             logger.warning("a draw failed: %s", failure)
-            self._end(draws, "failed", failure.code)
+            self._end([d for d in draws if not d.whole], "failed", failure.code)
         finally:
             # Cut off after its last token, an answer is whole all the same.
-            self._end([d for d in draws if d.candidate.finish_reason], "finished")
+            self._end([d for d in draws if d.whole], "finished")
             self._end(draws, "censored")
             self._changed.set()
 
     def _seeded(self, index: int) -> SamplingParameters:
-        """Candidates of one seed would all be the same answer: candidate i gets seed + i."""
+        """Candidates of one seed would all be the same answer: candidate i gets seed + i.
+
+        After the largest number of 64 bits comes the smallest one.
+        """
         seed = self._sampling.seed
         if seed is None:
             return self._sampling
-        return replace(self._sampling, seed=seed + index if self._upstream.seeds else None)
+        own = (seed + index + 2**63) % 2**64 - 2**63
+        return replace(self._sampling, seed=own if self._upstream.seeds else None)
 
     def _hear(self, draw: _Draw, fragment: Fragment, *, alone: bool) -> None:
+        if draw.candidate.outcome != "censored":  # it was judged as it was
+            return
+        if draw.whole:
+            fragment = replace(fragment, text="", tokens=0, finish_reason=None, error=None)
         now = self._watch.ms()
         if fragment.text:
             kind = self._hedging.between if draw.pieces else self._hedging.before_first
             kind.heard(now - draw.heard_ms)
         draw.add(fragment, now)
+        if fragment.error is not None:
+            self._end([draw], "failed", fragment.error)
+            self._changed.set()
         # Alone in its call, an answer ends with the call: its counts may come after its reason.
         if fragment.finish_reason is not None and not alone:
             self._end([draw], "finished")
@@ -245,10 +271,11 @@ class Race:
     async def _settled(self) -> Sequence[Candidate]:
         """What ended and has not been told yet; of a hedged pair that has its answer, one."""
         found = [d for d in self._draws if not d.told and d.candidate.outcome != "censored"]
-        for draw in found:
-            draw.told = True
         answered = [d for d in found if d.candidate.outcome == "finished"]
         await self._cancel([d.twin for d in answered if d.twin is not None and d.twin.running])
+        # Not before: whoever leaves while it waits has been told of nothing.
+        for draw in found:
+            draw.told = True
         for draw in self._draws:
             if draw.task is not None and draw.task.done() and not draw.task.cancelled():
                 draw.task.result()  # raises what no upstream may raise
@@ -259,7 +286,7 @@ class Race:
         next_ms = inf
         if self._upstream.together:
             return next_ms
-        for draw in [d for d in self._draws if d.running and d.twin is None]:
+        for draw in [d for d in self._draws if d.running and not d.whole and d.twin is None]:
             patience = self._hedging.patience_ms(begun=bool(draw.pieces))
             if now - draw.heard_ms < patience:
                 next_ms = min(next_ms, draw.heard_ms + patience)
@@ -284,4 +311,10 @@ class Race:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=_CLOSING_S)
+
+
+def _tell_of_mistake(task: asyncio.Task[None]) -> None:
+    """A race that has been left raises nothing any more."""
+    if not task.cancelled() and (mistake := task.exception()) is not None:
+        logger.warning("a draw ended in a mistake: %s", type(mistake).__name__)

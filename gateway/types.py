@@ -114,9 +114,8 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """What came next of one answer, the `draw`-th of a call. `tokens` counts as well as it can.
-
-    The last one of an answer has its `finish_reason`; an upstream's own counts may come later.
+    """What came next of one answer, the `draw`-th of a call; `tokens` is as exact as can be.
+    The last has its `finish_reason`, or the `error` code of this draw alone; counts may follow.
     """
 
     text: str = ""
@@ -125,6 +124,7 @@ class Fragment:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    error: str | None = None
 
 
 CandidateOutcome = Literal["finished", "failed", "censored"]

@@ -36,8 +36,9 @@ from gateway.policy_store import PolicyStore
 from gateway.protocols import RewardModel, Selector, StopRule, Upstream
 from gateway.pruning import Pruning, why_not
 from gateway.routes.context import Gateway
+from gateway.upstreams.dialects import DIALECTS, Dialect
 from gateway.upstreams.failover import Failover
-from gateway.upstreams.openai_compatible import DIALECTS, Dialect, OpenAICompatible
+from gateway.upstreams.openai_compatible import OpenAICompatible
 
 T = TypeVar("T")
 
@@ -66,8 +67,8 @@ async def live_gateway(settings: GatewaySettings) -> AsyncGenerator[Gateway]:
             },
             lease=in_force.lease,
             reward=reward,
-            selector=_plugin(settings.candidates.selection, "candidates.selection", Selector),
-            stop_rule=_plugin(settings.candidates.stop_rule, "candidates.stop_rule", StopRule),
+            selector=_plugin(settings, "selection", Selector),
+            stop_rule=_plugin(settings, "stop_rule", StopRule),
             ledger=ledger,
             rng=Random(secrets.randbits(128)),
             bounds=_bounds(settings),
@@ -162,13 +163,14 @@ async def open_reward(stack: AsyncExitStack, settings: GatewaySettings) -> Rewar
         return None
     server = {} if settings.reward.engine is None else _NOT_STARTED
     options = settings.reward.options | server
-    reward = build_plugin(settings.reward.use, options, "reward", RewardModel)
+    reward = build_plugin(settings.reward.use, options, "reward", RewardModel, settings.folder)
     await _enter(stack, reward)
     return reward
 
 
-def _plugin(entry: Plugin, place: str, seam: type[T]) -> T:
-    return build_plugin(entry.use, entry.options, place, seam)
+def _plugin(settings: GatewaySettings, name: str, seam: type[T]) -> T:
+    entry: Plugin = getattr(settings.candidates, name)
+    return build_plugin(entry.use, entry.options, f"candidates.{name}", seam, settings.folder)
 
 
 async def _enter(stack: AsyncExitStack, plugin: Any) -> None:

@@ -14,10 +14,11 @@ from reward_filters.fixed_n import FixedN
 class Budget:
     """Follows `rule` until `tokens` have been sampled by all draws of a request together.
 
-    From then on nothing is started, and the sampling ends as soon as one eligible candidate has
-    ended. Before that, no draw is started that the rest of the budget cannot pay, if it and those
-    at work turn out as long as the draws that ended did on average; until one has, nothing is
-    known and `rule` has its way.
+    From then on the sampling ends as soon as one eligible candidate has ended, and nothing is
+    started while a draw is at work; where all that ended are blocked or failed, `rule` gets one
+    draw at a time, whatever it costs. Before that, no draw is started that the rest of the budget
+    cannot pay, if it and those at work turn out as long as the draws that ended did on average;
+    until one has, nothing is known and `rule` has its way.
     """
 
     tokens: Annotated[int, Field(ge=1)]
@@ -27,11 +28,12 @@ class Budget:
         plan = self.rule.plan(progress)
         if plan.draws == 0:
             return plan
+        found = any(c.eligible for c in progress.ended)
+        least = 0 if found else progress.running or min(1, progress.room)
         if progress.tokens >= self.tokens:
-            found = any(c.eligible for c in progress.ended)
-            return Plan(0 if found else progress.running, reason="budget")
+            return Plan(least, reason="budget")
         plan = replace(plan, ask_at_tokens=min(plan.ask_at_tokens, self.tokens))
-        payable = progress.running + self._payable(progress)
+        payable = max(least, progress.running + self._payable(progress))
         return plan if plan.draws <= payable else replace(plan, draws=payable, reason="budget")
 
     def _payable(self, progress: Progress) -> int:

@@ -14,8 +14,10 @@ from reward_filters.fixed_n import FixedN
 class Deadline:
     """Follows `rule`; `after_s` seconds after the request arrived, an answer is enough.
 
-    From then on nothing is started, and the sampling ends as soon as one eligible candidate has
-    ended. What still runs is cut off: answers that are slow, mostly long, lose by this.
+    From then on the sampling ends as soon as one eligible candidate has ended, and nothing is
+    started while a draw is at work; where all that ended are blocked or failed, or none was begun,
+    `rule` gets one draw at a time. What still runs is cut off: answers that are slow, mostly long,
+    lose by this.
     """
 
     after_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -29,4 +31,5 @@ class Deadline:
         if plan.draws == 0:
             return plan
         found = any(c.eligible for c in progress.ended)
-        return Plan(0 if found else progress.running, reason="deadline")
+        draws = progress.running or min(1, progress.room)
+        return Plan(0 if found else draws, reason="deadline")

@@ -83,7 +83,7 @@ class LlmJudge:
     its worst: a liking for what is named first cancels out. `rubric` says in sentences what is
     good. The judge sees the operator's prompt and the last `turns` turns, at most
     `context_characters` of each. It grades `concurrency` answers at a time; one request takes at
-    most `timeout_s`.
+    most `request_timeout_s`.
 
     Conversation and answer stand between marks made of their own hashes, which no text can hold of
     itself; how well a model then keeps to its instructions is the model's.
@@ -100,12 +100,12 @@ class LlmJudge:
     context_characters: PositiveInt = 4000
     concurrency: PositiveInt = 4
     api_key: SecretStr = SecretStr("")
-    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    request_timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
 
     remote: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self._server = RewardServer(self.base_url, self.api_key, self.timeout_s)
+        self._server = RewardServer(self.base_url, self.api_key, self.request_timeout_s)
         self._control_tokens = ControlTokens()
         self._room: Semaphore | None = None
 

@@ -102,7 +102,7 @@ class Pandora:
     """
 
     cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
-    prior: Annotated[Prior, BeforeValidator(_prior)] = Field(
+    prior: Annotated[Prior, BeforeValidator(_prior, json_schema_input_type=Path | Prior)] = Field(
         default_factory=lambda: read_prior(SHIPPED_PRIOR)
     )
     at_once: Annotated[int, Field(ge=1)] = 2

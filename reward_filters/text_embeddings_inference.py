@@ -46,7 +46,7 @@ class TextEmbeddingsInference:
     The first text is the last `turns` turns without system texts, a line each, as "role: text", of
     which the last `context_characters` are kept; the second is the answer. TEI cuts off the end of
     what is longer than the model reads. A request holds at most `max_batch` answers (the server's
-    `--max-client-batch-size`) and takes at most `timeout_s`.
+    `--max-client-batch-size`) and takes at most `request_timeout_s`.
     """
 
     base_url: HttpUrl
@@ -57,12 +57,12 @@ class TextEmbeddingsInference:
     context_characters: PositiveInt = 1000
     api_key: SecretStr = SecretStr("")
     max_batch: PositiveInt = 32
-    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    request_timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
 
     remote: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self._server = RewardServer(self.base_url, self.api_key, self.timeout_s)
+        self._server = RewardServer(self.base_url, self.api_key, self.request_timeout_s)
         self._control_tokens = ControlTokens()
         self._is_the_model = False
 

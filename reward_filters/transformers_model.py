@@ -51,7 +51,7 @@ class TransformersModel:
         ImportError: when entered, without torch and transformers.
     """
 
-    path: Annotated[str, Field(min_length=1)]
+    path: Annotated[str, Field(min_length=1)] | Path
     commit: str | None = None
     label: NonNegativeInt | None = None
     turns: PositiveInt = 6
@@ -63,7 +63,9 @@ class TransformersModel:
     def __post_init__(self) -> None:
         folder = Path(self.path)
         if folder.is_dir() == (self.commit is not None):
-            raise ValueError(f"{self.path!r} is no folder, and a name on the hub needs a `commit`")
+            raise ValueError(
+                f"{str(self.path)!r} is no folder, and a name on the hub needs a `commit`"
+            )
         version = self.commit if self.commit is not None else _digest(folder)
         read = (version, self.label, self.turns, self.max_tokens, self.dtype)
         digest = hashlib.sha256(repr(read).encode()).hexdigest()[:12]
@@ -119,7 +121,7 @@ class _Network:
 
     def __init__(self, options: TransformersModel) -> None:
         self._torch, transformers = _imported()
-        source = {"pretrained_model_name_or_path": options.path, "revision": options.commit}
+        source = {"pretrained_model_name_or_path": str(options.path), "revision": options.commit}
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             **source, truncation_side="left"
         )
@@ -218,7 +220,7 @@ def _checked_label(options: TransformersModel, labels: int) -> int:
     label = options.label or 0
     if label >= labels or (options.label is None and labels != 1):
         raise ValueError(
-            f"the model {options.path!r} has {labels} labels: `label` must name one of them"
+            f"the model {str(options.path)!r} has {labels} labels: `label` must name one of them"
         )
     return label
 

@@ -67,7 +67,8 @@ class VllmPooling:
     `base_url` is the server's, with or without /v1. `chat_template` is the folder of the model's
     tokeniser, or a .jinja file. A model with several labels needs `label`, the position of the one
     whose logit is the score. A request holds at most `max_batch` answers and takes at most
-    `timeout_s`. Where a conversation is longer than the model reads, its beginning is cut off.
+    `request_timeout_s`. Where a conversation is longer than the model reads, its beginning is cut
+    off.
 
     Scores are raw. A server that gives probabilities all the same, as one that is too old to know
     `use_activation` does, is found out by five fixed answers before the first score, and refused.
@@ -83,7 +84,7 @@ class VllmPooling:
     label: NonNegativeInt | None = None
     api_key: SecretStr = SecretStr("")
     max_batch: PositiveInt = 64
-    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    request_timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
 
     @validator("base_url")
     @classmethod
@@ -95,7 +96,7 @@ class VllmPooling:
 
     def __post_init__(self) -> None:
         self._template = ChatTemplate.load(self.chat_template)
-        self._server = RewardServer(self.base_url, self.api_key, self.timeout_s)
+        self._server = RewardServer(self.base_url, self.api_key, self.request_timeout_s)
         self._gives_logits = False
 
     @property
@@ -130,7 +131,7 @@ class VllmPooling:
         """Remembered once passed; anything else is looked at again with the next call."""
         prompts = [self._template.render(_QUESTION, answer) for answer in _PROBES]
         raw = await self._ask(prompts)
-        if all(0 < score < 1 for score in raw):
+        if all(0 <= score <= 1 for score in raw):  # a saturated sigmoid is exactly 1
             # Logits may lie there too. Then they differ from what the activation makes of them.
             activated = await self._ask(prompts, use_activation=True)
             if all(abs(a - r) < _SAME for a, r in zip(activated, raw, strict=True)):

@@ -16,6 +16,7 @@ Nothing here does I/O. Which answers are used, and whose word counts:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from gateway.types import (
@@ -83,10 +84,18 @@ def labelled_answers(
 
 
 def best_answers(exchange: Exchange) -> Iterator[LabelledAnswer]:
-    """The answers that were chosen by reward alone, as good ones."""
+    """The shown answers that no other had a higher reward than, as good ones.
+
+    None where no reward decided, and none that the selector took to explore.
+    """
+    if exchange.reward_degraded or _in_order(exchange):
+        return
     for choice in _shown(exchange):
         candidate = _candidate(exchange, choice)
-        if candidate is not None and candidate.reward is not None and _whole(candidate):
+        if candidate is None or candidate.reward is None:
+            continue
+        best = _highest(exchange, choice.index)
+        if candidate.reward >= best and _whole(candidate):
             label = _Label("reward", good=True, event_ids=())
             yield _labelled(exchange, choice.text, label, good=True)
 
@@ -132,6 +141,23 @@ def reward_pairs(exchange: Exchange) -> Iterator[PreferencePair]:
     if margin is not None and margin > 0:
         label = _Label("reward", good=True, event_ids=())
         yield from _pair(exchange, label, whole[0].shown, ranked[-1].shown, margin)
+
+
+def _in_order(exchange: Exchange) -> bool:
+    """Whether the first choice was made without rewards (`gateway.selection`)."""
+    first = exchange.choices[0].selection if exchange.choices else None
+    return first is not None and first.strategy == "unscored-in-order"
+
+
+def _highest(exchange: Exchange, choice_index: int) -> float:
+    """The highest reward among the candidates that earlier choices had left to a choice."""
+    taken = {c.candidate_index for c in exchange.choices if c.index < choice_index}
+    rewards = (
+        c.reward
+        for c in exchange.candidates
+        if c.eligible and c.reward is not None and c.candidate.index not in taken
+    )
+    return max(rewards, default=-inf)
 
 
 def _shown(exchange: Exchange) -> Sequence[Choice]:

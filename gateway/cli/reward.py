@@ -136,15 +136,14 @@ def _measured_model(
     from reward_filters.cross_encoder import SHIPPED_WEIGHTS, CrossEncoder
 
     if folder is not None or settings is None:
-        use, options = (
-            "reward_filters.cross_encoder:CrossEncoder",
-            {"path": folder or SHIPPED_WEIGHTS},
-        )
+        use = "reward_filters.cross_encoder:CrossEncoder"
+        path = {"path": folder or SHIPPED_WEIGHTS}
+        plugin = build_plugin(use, path, "reward", RewardModel)
     elif settings.reward is None:
         raise ConfigurationError("reward is off in the config: there is nothing to measure")
     else:
         use, options = settings.reward.use, settings.reward.options
-    plugin = build_plugin(use, options, "reward", RewardModel)
+        plugin = build_plugin(use, options, "reward", RewardModel, settings.folder)
     card = read_card(plugin.path) if isinstance(plugin, CrossEncoder) else None
     return plugin, card and card.calibration
 

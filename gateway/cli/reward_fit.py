@@ -81,4 +81,4 @@ def _revision(settings: "GatewaySettings") -> str:
     entry, place = Plugin(use=settings.reward.use, **settings.reward.options), "reward"
     if entry.use == _DEBIASED and isinstance(entry.options.get("model"), dict):
         entry, place = Plugin(**entry.options["model"]), "reward.model"
-    return build_plugin(entry.use, entry.options, place, RewardModel).revision
+    return build_plugin(entry.use, entry.options, place, RewardModel, settings.folder).revision

@@ -59,7 +59,9 @@ def _fitted(config: Path, since: str | None) -> "Prior":
     if settings.reward is None:
         raise ConfigurationError("reward: is off, so that nothing is scored")
     reward = settings.reward
-    revision = build_plugin(reward.use, reward.options, "reward", RewardModel).revision
+    revision = build_plugin(
+        reward.use, reward.options, "reward", RewardModel, settings.folder
+    ).revision
     with open_history(settings.ledger.url, recent(moment)) as history:
         found = groups(reward_records(history, revision))
     source = "the ledger" if moment is None else f"the ledger from {moment:%Y-%m-%d} on"

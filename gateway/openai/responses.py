@@ -118,9 +118,13 @@ def winnow_object(exchange: Exchange, rendering: Rendering) -> Json:
 
 
 def overhead_ms(exchange: Exchange) -> float:
-    """Our own time: the whole, less the waits for model, reward model, handoff and commit."""
+    """Our own time: the whole, less the waits for model, reward model, handoff and commit.
+
+    Pruning is nearly all the reward model's time, and counts as a wait for it.
+    """
     timings = exchange.timings_ms
-    waits = sum(timings.get(stage, 0.0) for stage in ("sampling", "reward", "handoff", "commit"))
+    stages = ("sampling", "reward", "pruning", "handoff", "commit")
+    waits = sum(timings.get(stage, 0.0) for stage in stages)
     return max(timings.get("total", 0.0) - waits, 0.0)
 
 

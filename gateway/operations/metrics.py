@@ -34,7 +34,7 @@ class Metrics:
         for scored in exchange.candidates:
             draw = scored.candidate
             self._candidates.labels(model, draw.outcome).inc()
-            self._tokens.labels(model, draw.outcome).inc(draw.completion_tokens or 0)
+            self._tokens.labels(model, draw.outcome).inc(max(0, draw.completion_tokens or 0))
             if scored.screening is not None and not scored.screening.passed:
                 self._blocked.labels(model).inc()
             if draw.hedges is not None:

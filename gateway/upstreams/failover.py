@@ -36,7 +36,8 @@ class Failover:
             try:
                 async with aclosing(upstream.sample(conversation, sampling, n)) as fragments:
                     async for fragment in fragments:
-                        begun = begun or bool(fragment.text)
+                        ended = fragment.finish_reason or fragment.error
+                        begun = begun or bool(fragment.text or ended)
                         yield fragment
             except (UpstreamTimeout, UpstreamRefusal):
                 raise

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load_settings
+from gateway.config import GatewaySettings, load_settings
 from gateway.errors import ConfigurationError
 
 LEAST = """
@@ -104,3 +104,11 @@ def test_an_origin_that_no_browser_sends_is_named(config: Path, origin: str):
     allowed = f'feedback: {{allowed_origins: ["{origin}"]}}'
     said = problem(config, f"{LEAST.replace('${VLLM_KEY}', 'x')}{allowed}")
     assert "feedback.allowed_origins.0" in said
+
+
+def test_the_folder_of_the_config_comes_along_to_the_workers(config: Path):
+    """Paths in plug-ins' options begin there; it is no key of the config."""
+    settings = load_settings(config, {"VLLM_KEY": "x"})
+    assert GatewaySettings.model_validate_json(settings.model_dump_json()).folder == config.parent
+    assert "folder" not in GatewaySettings.model_json_schema()["properties"]
+    assert "folder: unknown key" in problem(config, LEAST + "folder: /tmp\n")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from gateway.hedging import Hedging
 
 
-def used_to(ms: float, **options: float) -> Hedging:
-    hedging = Hedging(**options)
+def used_to(ms: float, *, share: float, times: float = 4.0, least_ms: float = 1000.0) -> Hedging:
+    hedging = Hedging(share=share, times=times, least_ms=least_ms)
     for _ in range(64):
         hedging.before_first.heard(10 * ms)
         hedging.between.heard(ms)
@@ -36,6 +36,13 @@ def test_a_fast_server_is_given_some_time_all_the_same():
     hedging = used_to(0.5, share=1.0, times=4.0, least_ms=800.0)
     hedging.drawn()
     assert hedging.patience_ms(begun=True) == 800
+
+
+def test_no_option_makes_every_draw_a_straggler():
+    """A floor of 50 ms: without it `least_ms: 0` at `share: 1` doubled every draw."""
+    hedging = used_to(0.0, share=1.0, times=1.0, least_ms=0.0)
+    hedging.drawn()
+    assert hedging.patience_ms(begun=True) == hedging.patience_ms(begun=False) == 50
 
 
 @given(st.lists(st.booleans(), max_size=400), st.sampled_from([0.0, 0.02, 0.3]))

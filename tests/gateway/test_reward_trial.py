@@ -81,6 +81,13 @@ async def test_scores_like_probabilities_are_told():
     assert await complaints(lambda answers, _: [0.5 + s for s in rightly(answers)]) == ""
 
 
+async def test_a_saturated_sigmoid_looks_like_probabilities():
+    """Beyond a logit of 17 it is exactly 1 in float32; marks of 0 and 1 are no sigmoid."""
+    told = await complaints(lambda answers, _: [1.0 if s > 0 else 0.1 for s in rightly(answers)])
+    assert "look like probabilities" in told
+    assert await complaints(lambda a, _: [float(s > 0) for s in rightly(a)]) == ""
+
+
 async def test_scores_that_change_from_call_to_call_are_told():
     """A little noise, as of another batch size on a GPU, is none."""
     told = await complaints(lambda answers, call: [s + call for s in rightly(answers)])

@@ -1,7 +1,7 @@
 """Sampling: concurrent draws, each accounted for and cancellable."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -209,6 +209,135 @@ async def test_a_mistake_is_not_taken_for_a_failed_draw():
     race = Race(Faulty(), SamplingParameters(max_tokens=8), Stopwatch())
     with pytest.raises(ZeroDivisionError):
         await drawn(race, 1)
+
+
+Part = Fragment | float | Exception
+
+
+@dataclass
+class Parts:
+    """An upstream that gives these fragments to each call, and sleeps and fails between them."""
+
+    parts: Sequence[Part]
+    together: bool = False
+    seeds: bool = True
+    closing_s: float = 0.0
+    calls: int = 0
+
+    async def sample(
+        self, conversation: Conversation, sampling: SamplingParameters, n: int = 1
+    ) -> AsyncGenerator[Fragment]:
+        del conversation, sampling, n
+        self.calls += 1
+        try:
+            for part in self.parts:
+                if isinstance(part, Fragment):
+                    yield part
+                elif isinstance(part, Exception):
+                    raise part
+                else:
+                    await asyncio.sleep(part)
+        except (asyncio.CancelledError, GeneratorExit):
+            await asyncio.sleep(self.closing_s)
+            raise
+
+    async def ready(self) -> bool:
+        return True
+
+
+def race_of(upstream: Parts, hedging: Hedging | None = None) -> Race:
+    return Race(upstream, SamplingParameters(max_tokens=8), Stopwatch(), hedging)
+
+
+STOP = Fragment(finish_reason="stop")
+
+
+@pytest.mark.parametrize("then", [UpstreamFailure("broke off"), 30.0])
+async def test_a_whole_answer_outlives_what_becomes_of_its_call(then: Part):
+    """Its reason has come: that the call then fails, or never ends, does not take it back."""
+    told = await drawn(race_of(Parts([Fragment("whole", tokens=1), STOP, then])), 1, until_ms=300)
+    assert [(c.outcome, c.text, c.error) for c in told] == [("finished", "whole", None)]
+
+
+async def test_a_whole_answer_gets_no_spare():
+    """It waits for its counts, not for words."""
+    upstream = Parts([Fragment("whole", tokens=1), STOP, 30.0])
+    race = race_of(upstream, hedging())
+    await drawn(race, 1, until_ms=400)
+    assert (upstream.calls, len(race.candidates)) == (1, 1)
+
+
+async def test_one_of_several_fails_alone():
+    """The server filtered it; the others of its call go on."""
+    parts = [Fragment("a", 0, 1), Fragment("", 0, error="upstream_unavailable")]
+    upstream = Parts([*parts, Fragment("b", 1, 1, "stop")], together=True)
+    told = await drawn(race_of(upstream), 2)
+    assert [(c.outcome, c.text, c.error) for c in told] == [
+        ("failed", "a", "upstream_unavailable"),
+        ("finished", "b", None),
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_comes_after_the_end_changes_no_record(together: bool):
+    """It was judged as it was, or is whole: later words were never looked at."""
+    late = [Fragment(" late", 0, 5), Fragment("", 0, finish_reason="length")]
+    ends = [Fragment("b", 1, 1, "stop")] if together else []
+    race = race_of(Parts([Fragment("a", 0, 1, "stop"), 0.1, *late, *ends], together=together))
+    await drawn(race, 1 + together)
+    first = race.candidates[0]
+    assert (first.text, first.finish_reason, first.completion_tokens) == ("a", "stop", 1)
+
+
+async def test_counts_that_come_after_the_reason_are_taken():
+    """An answer that is alone in its call ends with the call."""
+    parts = [Fragment("a", 0, 1), STOP, Fragment(prompt_tokens=5, completion_tokens=3)]
+    [told] = await drawn(race_of(Parts(parts)), 1)
+    assert (told.prompt_tokens, told.completion_tokens) == (5, 3)
+
+
+@pytest.mark.parametrize("count", [-5, 0, 1])
+async def test_no_count_takes_tokens_back(count: int):
+    """A budget that a server can lower is none."""
+    parts = [Fragment("a ", 0, 1), Fragment("b", 0, 1), STOP, Fragment(completion_tokens=count)]
+    race = race_of(Parts(parts))
+    await drawn(race, 1)
+    assert race.tokens == 2
+
+
+async def test_a_call_that_does_not_close_is_not_waited_for():
+    """It was cancelled; the race is left all the same, and the draw is no longer at work."""
+    upstream = Parts([Fragment("a", 0, 1), 60.0], closing_s=30)
+    async with asyncio.timeout(15):
+        race = race_of(upstream)
+        await drawn(race, 2, until_ms=100)
+    assert (race.running, race.reached(1)) == (0, False)
+    assert [c.outcome for c in race.candidates] == ["censored"] * 2
+
+
+async def test_whoever_leaves_while_a_loser_is_closed_was_told_of_nothing():
+    """Nobody has judged the winner: on record it has not ended."""
+    slow_to_close = Parts([0.2, Fragment("a", 0, 1, "stop")], closing_s=0.5)
+    race = race_of(slow_to_close, hedging())
+    task = asyncio.create_task(drawn(race, 1))
+    while not any(c.finish_reason for c in race.candidates):
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    assert {c.outcome for c in race.candidates} == {"censored"}
+
+
+async def test_nothing_at_work_has_reached_nothing():
+    """Else there would be a pruning of no draws."""
+    async with race_over(ScriptedUpstream([Line("a")])) as race:
+        assert not race.reached(0)
+
+
+async def test_seeds_stay_within_64_bits():
+    """The largest one is followed by the smallest."""
+    upstream = ScriptedUpstream([Line("a")])
+    await drawn(race_over(upstream, seed=2**63 - 1), 2)
+    assert [sampling.seed for _, sampling in upstream.calls] == [2**63 - 1, -(2**63)]
 
 
 LINES = st.builds(

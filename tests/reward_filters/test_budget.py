@@ -29,7 +29,13 @@ def test_once_it_is_spent_the_first_answer_is_waited_for_and_nothing_started():
     """A blocked draw is no answer."""
     told = progress([blocked(tokens=60)], running=2, room=3, tokens=120)
     assert Budget(100).plan(told) == Plan(2, reason="budget")
-    assert Budget(100).plan(progress([blocked(tokens=100)], room=3)) == Plan(0, reason="budget")
+
+
+@pytest.mark.parametrize("spent", [60, 100])
+def test_there_is_one_draw_at_a_time_until_there_is_an_answer(spent: int):
+    """Whether the budget is spent, or can't pay for another as long as the blocked one."""
+    assert Budget(100).plan(progress([blocked(tokens=spent)], room=3)).draws == 1
+    assert Budget(100).plan(progress([blocked(tokens=spent)], room=0)).draws == 0
 
 
 @pytest.mark.parametrize(("room_for", "tokens"), [(0, 119), (1, 120), (2, 160), (3, 1000)])

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from gateway.protocols import Plan
 from reward_filters.deadline import Deadline
 from reward_filters.threshold import Threshold
-from tests.reward_filters.progress import blocked, finished, progress
+from tests.reward_filters.progress import blocked, failed, finished, progress
 
 RULE = Deadline(after_s=2, rule=Threshold(p_ok=0.8, at_once=2))
 
@@ -33,7 +33,13 @@ def test_after_its_time_the_first_answer_is_waited_for_and_nothing_started():
     """A blocked draw is no answer."""
     told = progress([blocked()], running=1, room=5, elapsed_ms=3000)
     assert RULE.plan(told) == Plan(1, reason="deadline")
-    assert RULE.plan(progress([blocked()], room=5, elapsed_ms=3000)) == Plan(0, reason="deadline")
+
+
+def test_after_its_time_there_is_still_one_draw_at_a_time_until_there_is_an_answer():
+    """A slow input guard may use up all the time: that must not mean no answer at all."""
+    for ended in ([], [blocked()], [blocked(), failed(1)]):
+        assert RULE.plan(progress(ended, room=5, elapsed_ms=3000)) == Plan(1, reason="deadline")
+        assert RULE.plan(progress(ended, room=0, elapsed_ms=3000)).draws == 0
 
 
 def test_a_rule_that_stops_by_itself_gives_its_own_reason():

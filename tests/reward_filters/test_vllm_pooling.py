@@ -115,6 +115,21 @@ async def test_raw_scores_that_happen_to_lie_between_0_and_1_are_taken():
     assert [body["use_activation"] for body in seen] == [False, True, False]
 
 
+async def test_a_saturated_sigmoid_is_a_probability():
+    """Beyond a logit of 17 it is exactly 1 in float32."""
+    with (
+        served(vllm_app(lambda text: [20.0 + len(text)], old=True)) as url,
+        pytest.raises(RewardFailure, match="probabilities and not raw scores"),
+    ):
+        await scored(url)
+
+
+async def test_raw_scores_of_exactly_0_and_1_are_taken():
+    """The activation would have changed these too."""
+    with served(vllm_app(lambda text: [float(len(text) % 2)])) as url:
+        assert set(await scored(url)) <= {0.0, 1.0}
+
+
 async def test_a_server_that_is_there_later_is_asked_again():
     """A connection that fails proves nothing."""
     starting = FastAPI(openapi_url=None)
@@ -195,7 +210,7 @@ def test_the_revision_names_what_gives_the_scores_and_no_secret(tmp_path: Path):
     [
         {"chat_template": Path("nowhere")},
         {"endpoint": "score"},
-        {"timeout_s": 0},
+        {"request_timeout_s": 0},
         {"another": 1},
     ],
     ids=str,

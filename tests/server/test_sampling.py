@@ -28,7 +28,8 @@ def test_losers_stop_at_once_and_their_tokens_are_known(tmp_path: Path):
 
 def test_all_answers_of_one_call_come_over_one_connection(tmp_path: Path):
     """Where the upstream is told so: `n` in one body, and each answer with its own tokens."""
-    script = [Line("one"), Line("two words"), Line("three words now")]
+    pace = 0.001
+    script = [Line("one", pace_s=pace), Line("two words", pace_s=pace), Line("a b c", pace_s=pace)]
     with running(tmp_path, script, together=True, candidates={"n": 3}, reward=None) as up:
         explained = up.chat(winnow={"explain": True}).json()["winnow"]["explain"]["candidates"]
         [call] = up.seen.calls

@@ -14,7 +14,8 @@ from gateway.engines.supervisor import Engine, build_engine
 from gateway.engines.weights import cache_folder
 from gateway.sampling import Race, Stopwatch
 from gateway.types import Conversation, Message, SamplingParameters
-from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
+from gateway.upstreams.dialects import DIALECTS
+from gateway.upstreams.openai_compatible import OpenAICompatible
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 

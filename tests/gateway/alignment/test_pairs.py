@@ -191,7 +191,27 @@ def test_rewards_alone_give_the_best_against_the_worst() -> None:
     equal = exchange(candidates=(candidate(0, "One.", 1.0), candidate(1, "Two.", 1.0)))
     assert list(reward_pairs(equal)) == []
     assert list(reward_pairs(_without_consent(exchange()))) == []
-    assert _texts(best_answers(exchange(shown=1))) == [SECOND]
+    assert _texts(best_answers(exchange(shown=0))) == [BEST]
+
+
+def test_an_answer_that_was_shown_to_explore_is_not_the_best() -> None:
+    """Another had a higher reward; of several choices each is compared with what was left."""
+    assert list(best_answers(exchange(shown=1))) == []
+    first = exchange(shown=0)
+    second = replace(exchange(shown=1).choices[0], index=1)
+    both = replace(first, choices=(*first.choices, second))
+    assert _texts(best_answers(both)) == [BEST, SECOND]
+
+
+def test_where_rewards_did_not_decide_nothing_is_best() -> None:
+    """A reward that others lack says nothing, and the first in order is only the first."""
+    about = exchange()
+    assert list(best_answers(replace(about, reward_degraded=True))) == []
+    (choice,) = about.choices
+    assert choice.selection is not None
+    in_order = replace(choice.selection, strategy="unscored-in-order")
+    unscored = replace(about, choices=(replace(choice, selection=in_order),))
+    assert list(best_answers(unscored)) == []
 
 
 def _texts(answers: Iterable[object]) -> Sequence[str]:

@@ -15,7 +15,8 @@ from gateway.engines.settings import LlamaCppEngine
 from gateway.engines.supervisor import Engine, build_engine
 from gateway.sampling import Race, Stopwatch
 from gateway.types import Conversation, Message, SamplingParameters
-from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
+from gateway.upstreams.dialects import DIALECTS
+from gateway.upstreams.openai_compatible import OpenAICompatible
 
 OPTIONS = {"--model": "x", "--alias": "a", "--port": "1", "--parallel": "1", "--context": "512"}
 ARGUMENTS = [word for option in OPTIONS.items() for word in option] + ["--threads", "1"]

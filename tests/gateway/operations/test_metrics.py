@@ -59,6 +59,15 @@ def test_draws_and_their_tokens_are_counted_by_what_became_of_them():
         assert line in lines
 
 
+def test_a_server_that_counts_backwards_counts_as_nothing():
+    """A counter only goes up, and an answer must not fail for its statistics."""
+    metrics = Metrics()
+    backwards = ScoredCandidate(Candidate(0, "finished", "a", completion_tokens=-5))
+    metrics.observe(replace(EXCHANGE, candidates=(backwards,)))
+    line = 'winnow_candidate_tokens_total{model="support",outcome="finished"} 0.0'
+    assert line in metrics.rendered().decode().splitlines()
+
+
 def test_no_text_is_among_the_numbers():
     """Labels are names that the operator chose, and outcomes."""
     metrics = Metrics()

@@ -57,6 +57,16 @@ async def test_an_answer_that_has_begun_is_not_begun_again():
     assert not second.calls
 
 
+async def test_an_answer_that_has_ended_without_text_is_not_begun_again():
+    """One of a call: whoever was told of its end would be told of another answer."""
+    second = ScriptedUpstream([Line("once more")], together=True)
+    lines = [Line(""), Line(failure=UpstreamFailure("broke off"))]
+    failover = Failover([ScriptedUpstream(lines, together=True), second])
+    with pytest.raises(UpstreamFailure, match="broke off"):
+        assert [f async for f in failover.sample(ASKED, SAMPLING, 2)]
+    assert not second.calls
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_what_one_server_cannot_do_is_asked_of_none(together: bool):
     """Any of them may get the call."""

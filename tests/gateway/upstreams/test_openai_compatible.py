@@ -1,9 +1,8 @@
 """The upstream client, against a real socket that answers well, badly or not at all."""
 
 import asyncio
+import gzip
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -13,78 +12,19 @@ from gateway.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from gateway.types import Conversation, Fragment, Message, SamplingParameters
-from gateway.upstreams.openai_compatible import DIALECTS, OpenAICompatible
-
-ASKED = Conversation((Message("user", "Hello"),), operator_prompt="Be kind.")
-SAMPLING = SamplingParameters(max_tokens=8, seed=3, extra={"presence_penalty": 0.5})
-
-
-def events(*chunks: object) -> bytes:
-    """A whole stream: each chunk as an event, and the end."""
-    written = (json.dumps(chunk, ensure_ascii=False) for chunk in (*chunks,))
-    return "".join(f"data: {event}\n\n" for event in (*written, "[DONE]")).encode()
-
-
-def chunk(text: str | None = None, reason: str | None = None, index: int = 0) -> dict[str, object]:
-    return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]}
-
-
-USAGE: dict[str, object] = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
-GOOD = events(chunk(""), chunk("Hi"), chunk("!"), chunk(reason="stop"), USAGE)
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(handler: Handler) -> AsyncGenerator[str]:
-    """The base URL of a server that hands every connection to `handler`."""
-
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(served, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    finally:
-        server.close()
-
-
-def answering(
-    body: bytes,
-    status: str = "200 OK",
-    seen: list[bytes] | None = None,
-    kind: str = "text/event-stream",
-) -> Handler:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        request = await reader.readexactly(length)
-        if seen is not None:
-            seen.extend((head, request))
-        fields = f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close"
-        lines = f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n"
-        writer.write(lines.encode() + body)
-        await writer.drain()
-
-    return handler
-
-
-async def asked(
-    base_url: str, timeout_s: float = 5.0, dialect: str = "openai", n: int = 1
-) -> list[Fragment]:
-    upstream = OpenAICompatible(
-        base_url=base_url,
-        model="sft",
-        api_key="secret",
-        dialect=DIALECTS[dialect],
-        timeout_s=timeout_s,
-    )
-    async with upstream:
-        return [fragment async for fragment in upstream.sample(ASKED, SAMPLING, n)]
+from gateway.types import Conversation, Fragment, Message
+from gateway.upstreams.openai_compatible import OpenAICompatible
+from tests.gateway.upstreams.raw_server import (
+    ASKED,
+    GOOD,
+    SAMPLING,
+    USAGE,
+    answering,
+    asked,
+    chunk,
+    events,
+    listening,
+)
 
 
 async def test_an_answer_is_read_as_it_comes_with_its_tokens():
@@ -245,7 +185,7 @@ async def test_a_request_that_the_server_refuses_is_not_an_outage(
     body: bytes, error: type[UpstreamRefusal]
 ):
     """Trying again, here or elsewhere, would end in the same way."""
-    async with listening(answering(body, "400 Bad Request")) as url:
+    async with listening(answering(body, status="400 Bad Request")) as url:
         with pytest.raises(UpstreamRefusal) as caught:
             await asked(url)
     assert type(caught.value) is error
@@ -254,7 +194,7 @@ async def test_a_request_that_the_server_refuses_is_not_an_outage(
 @pytest.mark.parametrize("status", ["400 Bad Request", "429 Too Many Requests", "500 Oops"])
 async def test_an_error_status_is_a_failure_that_names_it(status: str):
     """The body of an error can quote the prompt, so only the number is kept."""
-    async with listening(answering(b'{"error": {"message": "Hello"}}', status)) as url:
+    async with listening(answering(b'{"error": {"message": "Hello"}}', status=status)) as url:
         with pytest.raises(UpstreamFailure, match=status[:3]) as caught:
             await asked(url)
     assert "Hello" not in str(caught.value)
@@ -321,3 +261,42 @@ async def test_a_hundred_and_fifty_draws_run_at_once():
 
 async def _text(upstream: OpenAICompatible) -> str:
     return "".join([f.text async for f in upstream.sample(ASKED, SAMPLING)])
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+async def test_a_compressed_body_is_never_unpacked(status: str):
+    """A megabyte of it can be a gigabyte of memory, and none was asked for."""
+    seen: list[bytes] = []
+    bomb = gzip.compress(b'data: {"x": "context_length"}\n\n' * 1000)
+    async with listening(answering(bomb, status=status, seen=seen, encoding="gzip")) as url:
+        with pytest.raises(UpstreamFailure) as caught:
+            await asked(url)
+    assert b"accept-encoding: identity" in seen[0].lower()
+    assert type(caught.value) is (UpstreamFailure if status == "200 OK" else UpstreamRefusal)
+    assert status[:3] in str(caught.value) or "compressed" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"nonsense cut\r\n\r\n",
+        b"HTTP/1.1 abc cut\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"cut" * 9000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+async def test_what_is_no_http_is_a_failure(head: bytes):
+    """Something else listens at that port; to the gateway the model is away."""
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        await writer.drain()
+
+    async with listening(babble) as url:
+        with pytest.raises(UpstreamFailure) as caught:
+            await asked(url)
+        async with OpenAICompatible(base_url=url, model="sft") as upstream:
+            assert not await upstream.ready()
+    assert "cut" not in str(caught.value)
