@@ -60,6 +60,7 @@ TESTED_ELSEWHERE = {
     "gateway/routes/welcome.py": "tests/server/test_chat.py",
     "gateway/scoring.py": "tests/gateway/test_pipeline.py",
     "gateway/serving.py": "tests/server/test_serve.py",
+    "gateway/upstreams/dialects.py": "tests/gateway/upstreams/test_openai_compatible.py",
     "gateway/upstreams/scripted.py": "tests/gateway/test_sampling.py",
     "gateway/upstreams/scripted_server.py": "tests/server/test_chat.py",
     "gateway/wiring.py": "tests/server/test_chat.py",

@@ -79,6 +79,7 @@ def test_a_person_takes_over_and_the_customer_is_told_so(
         "sampled": 5,
         "passed": 0,
         "completion_tokens": body["winnow"]["candidates"]["completion_tokens"],
+        "stopped_by": "limit",
     }
     [taken] = desk.taken
     assert taken["exchange_id"] == body["winnow"]["exchange_id"]
