@@ -30,6 +30,9 @@ Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="WINNOW_CONFIG", help="The config file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")]
+Since = Annotated[
+    str | None, typer.Option(help="Exchanges from then on: 7d, 24h, or an ISO date (UTC).")
+]
 
 
 @contextmanager

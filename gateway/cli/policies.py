@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import guard
-from gateway.cli.output import DEFAULT_CONFIG, AsJson, Bars, Config, console, print_json, told
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Bars,
+    Config,
+    Since,
+    console,
+    print_json,
+    told,
+)
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,9 +33,6 @@ if TYPE_CHECKING:
     from gateway.policy_examples import ExampleResult
     from gateway.policy_sets import PolicySet
 
-Since = Annotated[
-    str | None, typer.Option(help="Exchanges from then on: 7d, 24h, or an ISO date (UTC).")
-]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the newest exchanges.")]
 InPlaceOf = Annotated[
     str | None,

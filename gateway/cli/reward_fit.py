@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from gateway.cli.output import DEFAULT_CONFIG, AsJson, Bars, Config, console, print_json, told
+from gateway.cli.output import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Bars,
+    Config,
+    Since,
+    console,
+    print_json,
+    told,
+)
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,9 +32,7 @@ def fit_length(
     out: Annotated[Path, typer.Option(help="The file for the trend, as JSON.")],
     config: Config = DEFAULT_CONFIG,
     *,
-    since: Annotated[
-        str | None, typer.Option(help="Exchanges from then on: 7d, 24h, or an ISO date (UTC).")
-    ] = None,
+    since: Since = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit how much of the reward is length, on the scored candidates of the ledger."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from gateway.cli.output import DEFAULT_CONFIG, AsJson, Config, console, print_json, told
+from gateway.cli.output import DEFAULT_CONFIG, AsJson, Config, Since, console, print_json, told
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ def fit_prior(
     out: Annotated[Path, typer.Option(help="The file for the prior, as JSON.")],
     config: Config = DEFAULT_CONFIG,
     *,
-    since: Annotated[
-        str | None, typer.Option(help="Exchanges from then on: 7d, 24h, or an ISO date (UTC).")
-    ] = None,
+    since: Since = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit what the stop rule `Pandora` expects of an answer, on the rewards of the ledger."""

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 from gateway.types import Conversation, Fragment, Message, SamplingParameters
 from gateway.upstreams.dialects import DIALECTS
 from gateway.upstreams.openai_compatible import OpenAICompatible
+from tests.policies.servers import Handler
 
 ASKED = Conversation((Message("user", "Hello"),), operator_prompt="Be kind.")
 SAMPLING = SamplingParameters(max_tokens=8, seed=3, extra={"presence_penalty": 0.5})
@@ -25,25 +24,6 @@ def chunk(text: str | None = None, reason: str | None = None, index: int = 0) ->
 
 USAGE: dict[str, object] = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
 GOOD = events(chunk(""), chunk("Hi"), chunk("!"), chunk(reason="stop"), USAGE)
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(handler: Handler) -> AsyncGenerator[str]:
-    """The base URL of a server that hands every connection to `handler`."""
-
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(served, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    finally:
-        server.close()
 
 
 def answering(
@@ -76,7 +56,7 @@ async def asked(
     base_url: str, timeout_s: float = 5.0, dialect: str = "openai", n: int = 1
 ) -> list[Fragment]:
     upstream = OpenAICompatible(
-        base_url=base_url,
+        base_url=f"{base_url}/v1",
         model="sft",
         api_key="secret",
         dialect=DIALECTS[dialect],

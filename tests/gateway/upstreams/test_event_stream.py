@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from gateway.types import Fragment
-from tests.gateway.upstreams.raw_server import answering, asked, chunk, events, listening
+from tests.gateway.upstreams.raw_server import answering, asked, chunk, events
+from tests.policies.servers import listening
 
 WHOLE = events(chunk("Hi"), chunk(reason="stop")).replace(b"data: [DONE]\n\n", b"")
 

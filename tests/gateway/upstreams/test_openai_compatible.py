@@ -23,8 +23,8 @@ from tests.gateway.upstreams.raw_server import (
     asked,
     chunk,
     events,
-    listening,
 )
+from tests.policies.servers import listening
 
 
 async def test_an_answer_is_read_as_it_comes_with_its_tokens():
