@@ -79,10 +79,10 @@ class Contest:
         furthest = _furthest(exchange, missing(exchange)) if reason == _OUT_OF_TOKENS else ()
         await race.keep(furthest)
         while missing(exchange) > 0 and race.running:
-            before = sum(c.candidate.outcome != "censored" for c in exchange.candidates)
+            before = len(_ended(exchange))
             exchange = await self._next(exchange, race, watch, Plan(0), inf)
             yield exchange
-            if before == sum(c.candidate.outcome != "censored" for c in exchange.candidates):
+            if len(_ended(exchange)) == before:
                 return
 
     async def _next(
@@ -118,7 +118,7 @@ class Contest:
     def _plan(self, exchange: Exchange, race: Race, watch: Stopwatch) -> Plan:
         """What the rule wants, as far as this request may have it; if it fails, all of that."""
         progress = Progress(
-            ended=[c for c in exchange.candidates if c.candidate.outcome != "censored"],
+            ended=_ended(exchange),
             running=race.running,
             room=max(_limit(exchange, self.guard, race) - race.started, 0),
             elapsed_ms=watch.ms(),
@@ -241,6 +241,11 @@ def timed(exchange: Exchange, **milliseconds: float) -> Exchange:
     for stage, ms in milliseconds.items():
         timings[stage] = timings.get(stage, 0.0) + ms
     return replace(exchange, timings_ms=timings)
+
+
+def _ended(exchange: Exchange) -> Sequence[ScoredCandidate]:
+    """The draws that finished or failed, as far as anybody was told."""
+    return [c for c in exchange.candidates if c.candidate.outcome != "censored"]
 
 
 def _furthest(exchange: Exchange, n: int) -> Collection[int]:
